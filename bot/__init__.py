@@ -1,0 +1,1 @@
+"""Understanding and acting: Rasa's data and components, and the actions."""

@@ -1,0 +1,1 @@
+"""What the help desk does in a turn: one file per action, all working on a `Work` from `desk.py`."""

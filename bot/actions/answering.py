@@ -1,0 +1,141 @@
+"""Answer a question with the official Q&A, ask back, or say that there is no official answer."""
+
+from __future__ import annotations
+
+from bot.actions.cards import answer_messages, city_options, entry_options, feedback_options, person_option
+from bot.actions.desk import Work
+from bot.actions.questions import leans, may_lean, splits_of
+from conversations.reply import Message, Pending, Reply
+from core.outcomes import Outcome
+from core.scope import CITIES, City, Scope
+from retrieval.judge import Judgement
+
+
+async def answer_question(work: Work) -> Reply:
+    """Answer the message of this turn."""
+    narrow_scope(work)
+    question = work.text
+    if work.scope.city is None:
+        return _without_city(work, question)
+    return answer_in_city(work, question, work.scope.city)
+
+
+def narrow_scope(work: Work) -> None:
+    """Take over what the words tell of the scope; a city that the host has set stays."""
+    named = work.named
+    if work.scope.city and named.city and named.city != work.scope.city and work.memory.city_is_fixed:
+        return
+    narrowed = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
+    work.scope = narrowed if narrowed.city else Scope(stage=narrowed.stage)
+
+
+def answer_in_city(work: Work, question: str, city: City) -> Reply:
+    """Answer within one city's Q&A; the question may need the one before."""
+    two = _two_answers(work, question, city)
+    if two:
+        return _answer_two(work, two)
+    judgement = _in_context(work, question, city)
+    _remember(work, question, judgement)
+    if judgement.decision == "answer":
+        return answered(work, judgement, Outcome.ANSWERED)
+    if judgement.decision == "clarify" and not work.memory.clarified_last:
+        return _ask_which(work, question, judgement)
+    return no_answer(work, judgement)
+
+
+def answered(work: Work, judgement: Judgement, outcome: Outcome) -> Reply:
+    """Return the answer of the best candidate."""
+    entry = work.desk.knowledge.entries[judgement.candidates[0].entry_id]
+    messages = answer_messages(work, entry, judgement.confidence, text=judgement.text)
+    _note_shown(work, [entry.id])
+    return work.reply(outcome, [*messages, feedback_options(work)], judgement.confidence, **trace(judgement))
+
+
+def no_answer(work: Work, judgement: Judgement | None = None) -> Reply:
+    """Say that the Q&A has no answer, and offer a person."""
+    work.memory.unanswered += 1
+    details = trace(judgement) if judgement else {}
+    messages: list[Message] = [work.say("no_official_answer"), person_option(work)]
+    confidence = judgement.confidence if judgement else 0.0
+    return work.reply(Outcome.NO_OFFICIAL_ANSWER, messages, confidence, **details)
+
+
+def trace(judgement: Judgement) -> dict[str, object]:
+    """Return what the record of a turn keeps of a judgement: ids and numbers, no words."""
+    return {"candidates": [[c.entry_id, round(c.confidence, 4)] for c in judgement.candidates]}
+
+
+def _without_city(work: Work, question: str) -> Reply:
+    """Ask for the city if some city's Q&A has an answer; else there is none anywhere."""
+    found = [_in_context(work, question, city) for city in CITIES]
+    best = max(found, key=lambda judgement: judgement.confidence)
+    if best.decision == "none":
+        _remember(work, question, best)
+        return no_answer(work, best)
+    work.memory.asked_city = True
+    work.memory.pending = Pending(ask="city", question=_whole(work, question), purpose="answer")
+    return work.reply(Outcome.ASKED_CITY, [city_options(work)], best.confidence, **trace(best))
+
+
+def _whole(work: Work, question: str) -> str:
+    """Return the question with the one before, if it leans on it."""
+    before = work.memory.last_question
+    return f"{before} {question}" if before and leans(question) else question
+
+
+def _in_context(work: Work, question: str, city: City) -> Judgement:
+    """Judge the question alone and, where it may be half of one, together with the message before."""
+    search = work.desk.retriever.search
+    alone = search(question, city)
+    before = work.memory.last_question
+    if not before or not may_lean(question) or (alone.decision == "answer" and not leans(question)):
+        return alone
+    if alone.decision == "none" and not leans(question) and alone.confidence < work.desk.retriever.judge.thresholds.option:
+        return alone
+    together = search(f"{before} {question}", city)
+    return together if together.confidence > alone.confidence else alone
+
+
+def _two_answers(work: Work, question: str, city: City) -> list[Judgement]:
+    """Return two judgements if the message falls into two halves that both stand alone with different answers."""
+    best: list[Judgement] = []
+    search = work.desk.retriever.search
+    for first, second in splits_of(question):
+        halves = [search(first, city), search(second, city)]
+        if all(h.decision == "answer" for h in halves) and halves[0].best != halves[1].best:
+            weight = min(h.confidence for h in halves)
+            if not best or weight > min(h.confidence for h in best):
+                best = halves
+    return best
+
+
+def _answer_two(work: Work, halves: list[Judgement]) -> Reply:
+    messages: list[Message] = []
+    for half in halves:
+        entry = work.desk.knowledge.entries[half.candidates[0].entry_id]
+        messages += answer_messages(work, entry, half.confidence, text=half.text)
+    _remember(work, work.text, halves[0])
+    _note_shown(work, [half.candidates[0].entry_id for half in halves])
+    confidence = min(half.confidence for half in halves)
+    details = {"parts": [trace(half)["candidates"] for half in halves]}
+    return work.reply(Outcome.ANSWERED_SEVERAL, [*messages, feedback_options(work)], confidence, **details)
+
+
+def _ask_which(work: Work, question: str, judgement: Judgement) -> Reply:
+    least = work.desk.retriever.judge.thresholds.option
+    offered = [c.entry_id for c in judgement.candidates[:3] if c.confidence >= least]
+    work.memory.pending = Pending(ask="which", question=question, entry_ids=offered)
+    message = entry_options(work, offered, "ask_which")
+    return work.reply(Outcome.ASKED_WHICH, [message], judgement.confidence, **trace(judgement))
+
+
+def _remember(work: Work, question: str, judgement: Judgement) -> None:
+    work.memory.last_question = _whole(work, question)[-200:]
+    work.memory.candidates = [c.entry_id for c in judgement.candidates]
+    work.memory.shown = []
+
+
+def _note_shown(work: Work, entry_ids: list[str]) -> None:
+    work.memory.last_entries = entry_ids
+    work.memory.shown = [*work.memory.shown, *entry_ids]
+    work.memory.unanswered = 0

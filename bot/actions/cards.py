@@ -1,0 +1,100 @@
+"""Build the cards of a reply from entries: always the whole answer, with its source and the notes that belong to it."""
+
+from __future__ import annotations
+
+from bot.actions.desk import Work
+from conversations.reply import (
+    AnswerMessage,
+    Applies,
+    Choice,
+    EntryCard,
+    Message,
+    Option,
+    OptionsMessage,
+    SourceCard,
+)
+from core import clock
+from core.scope import CITIES
+from knowledge.entry import Entry
+from knowledge.loader import Knowledge
+
+
+def answer_card(work: Work, entry: Entry, confidence: float, branch: str | None = None) -> AnswerMessage:
+    """Return the card of an official answer; `branch` names the part that applies."""
+    document = work.desk.knowledge.document_of(entry)
+    notes = document.notes_for(work.scope, clock.today(), work.desk.settings.batch_ended_on)
+    part = next((b for b in entry.branches if b.id == branch), None)
+    return AnswerMessage(
+        confidence=round(confidence, 4),
+        applies=Applies(branch=part.label, text=part.text) if part else None,
+        note="\uff1b".join(notes) or None,
+        entry=entry_card(work.desk.knowledge, entry),
+    )
+
+
+def entry_card(knowledge: Knowledge, entry: Entry) -> EntryCard:
+    """Return the entry as published, with its source."""
+    document = knowledge.document_of(entry)
+    source = SourceCard(
+        document=document.title,
+        publisher=document.publisher,
+        official=document.official,
+        year=document.year,
+        batch=document.batch,
+        number=entry.number,
+    )
+    return EntryCard(id=entry.id, city=entry.city, question=entry.question, answer=entry.answer, source=source)
+
+
+def answer_messages(work: Work, entry: Entry, confidence: float, *, text: str | None = None) -> list[Message]:
+    """Return an answer's card and, where the words do not decide its branch, the question which is theirs."""
+    branch = work.desk.branches.decide(entry.id, work.text if text is None else text)
+    messages: list[Message] = [answer_card(work, entry, confidence, branch)]
+    if entry.branches and entry.asks_branch and branch is None:
+        options = [
+            Option(label=b.label, entry_id=entry.id, choice=Choice(do="branch", entry_id=entry.id, branch=b.id))
+            for b in entry.branches
+        ]
+        messages.append(OptionsMessage(text=work.desk.words.say("ask_branch"), purpose="branch", options=options))
+    return messages
+
+
+def feedback_options(work: Work) -> OptionsMessage:
+    """Return 「解决了」 and 「不是我要问的」."""
+    say = work.desk.words.say
+    return OptionsMessage(
+        text=say("feedback"),
+        purpose="feedback",
+        options=[
+            Option(label=say("solved_option"), choice=Choice(do="solved")),
+            Option(label=say("not_it_option"), choice=Choice(do="not_it")),
+        ],
+    )
+
+
+def city_options(work: Work, name: str = "ask_city") -> OptionsMessage:
+    """Return the question for the city."""
+    say = work.desk.words.say
+    return OptionsMessage(
+        text=say(name),
+        purpose="city",
+        options=[Option(label=say(f"city_{city}"), city=city, choice=Choice(do="city", city=city)) for city in CITIES],
+    )
+
+
+def person_option(work: Work) -> OptionsMessage:
+    """Return the offer of a person."""
+    say = work.desk.words.say
+    return OptionsMessage(
+        text=say("offer_person"), purpose="person", options=[Option(label=say("person_option"), choice=Choice(do="person"))]
+    )
+
+
+def entry_options(work: Work, entry_ids: list[str], name: str) -> OptionsMessage:
+    """Return at most three entries to choose from, and 「都不是」."""
+    say, entries = work.desk.words.say, work.desk.knowledge.entries
+    options = [
+        Option(label=entries[i].label, entry_id=i, choice=Choice(do="answer", entry_id=i)) for i in entry_ids[:3]
+    ]
+    options.append(Option(label=say("none_of_these"), choice=Choice(do="none")))
+    return OptionsMessage(text=say(name), purpose="which", options=options)

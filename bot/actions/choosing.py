@@ -1,0 +1,103 @@
+"""Do what a button stands for; no understanding is needed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.actions.answering import answer_in_city, no_answer
+from bot.actions.cards import answer_card, answer_messages, entry_options, feedback_options, person_option
+from bot.actions.case import show_case
+from bot.actions.desk import Work
+from bot.actions.person import offer_person
+from conversations.reply import Choice, Pending, Reply
+from core.outcomes import Outcome
+from core.scope import Scope
+from retrieval.normalise import normalise
+
+
+async def choose(work: Work) -> Reply:
+    """Do what the chosen option stands for."""
+    choice = work.turn.choice
+    if choice is None:
+        raise ValueError("this turn has no choice")
+    match choice.do:
+        case "city":
+            return await _city(work, choice)
+        case "answer" | "branch":
+            return await _entry(work, choice)
+        case "solved":
+            await _note(work, "solved")
+            return work.reply(Outcome.MARKED_SOLVED, [work.say("marked_solved")])
+        case "not_it" | "none":
+            return await _next_candidates(work, choice)
+        case "person":
+            return await offer_person(work)
+        case "child":
+            work.memory.chosen_child = choice.application_id
+            return await show_case(work)
+        case "ask":
+            return await _ask(work, choice)
+
+
+async def _ask(work: Work, choice: Choice) -> Reply:
+    work.text = normalise(choice.question or "")
+    if work.scope.city is None:
+        raise ValueError("a quick question is offered within a city only")
+    return answer_in_city(work, work.text, work.scope.city)
+
+
+async def _city(work: Work, choice: Choice) -> Reply:
+    """Note the city, and go on with what was asked before it was known."""
+    if choice.city is None:
+        raise ValueError("a city option without city")
+    pending = work.memory.pending
+    work.scope = Scope(choice.city, None, work.scope.stage)
+    return await go_on(work, pending)
+
+
+async def go_on(work: Work, pending: Pending | None) -> Reply:
+    """Answer what waited for the city, now that it is known."""
+    if work.scope.city is None:
+        raise ValueError("the city is not known yet")
+    if pending and pending.purpose == "person":
+        return await offer_person(work)
+    if pending and pending.question:
+        work.text = pending.question
+        work.memory.last_question = None
+        return answer_in_city(work, pending.question, work.scope.city)
+    place = work.scope.district or work.desk.words.say(f"city_{work.scope.city}")
+    return work.reply(Outcome.SCOPE_NOTED, [work.say("scope_noted", place=place)])
+
+
+async def _entry(work: Work, choice: Choice) -> Reply:
+    """Answer with the entry, or the branch, that the parent has chosen."""
+    entry = work.desk.knowledge.entries[choice.entry_id or ""]
+    work.memory.last_entries = [entry.id]
+    work.memory.shown = [*work.memory.shown, entry.id]
+    if choice.do == "branch":
+        await _note(work, f"branch:{choice.branch}"[:20], entry.id)
+        card = answer_card(work, entry, 1.0, choice.branch)
+        return work.reply(Outcome.ANSWERED_BY_CHOICE, [card, feedback_options(work)], 1.0)
+    await _note(work, "chosen", entry.id)
+    messages = answer_messages(work, entry, 1.0, text=work.memory.last_question or work.text)
+    return work.reply(Outcome.ANSWERED_BY_CHOICE, [*messages, feedback_options(work)], 1.0)
+
+
+async def _next_candidates(work: Work, choice: Choice) -> Reply:
+    """Offer the next candidates; when there are none left, the ways to a person."""
+    await _note(work, choice.do, next(iter(work.memory.last_entries), None))
+    offered = work.memory.pending.entry_ids if work.memory.pending else []
+    seen = {*work.memory.shown, *offered}
+    left = [i for i in work.memory.candidates if i not in seen] if choice.do == "not_it" else []
+    if left:
+        work.memory.shown = [*work.memory.shown, *left[:3]]
+        return work.reply(Outcome.ASKED_WHICH, [entry_options(work, left, "next_candidates")])
+    if choice.do == "none":
+        return no_answer(work)
+    return work.reply(Outcome.NO_MORE_CANDIDATES, [work.say("no_more_candidates"), person_option(work)])
+
+
+async def _note(work: Work, verdict: str, entry_id: str | None = None) -> None:
+    entry_id = entry_id or next(iter(work.memory.last_entries), None)
+    store = work.desk.store
+    await asyncio.to_thread(store.note_feedback, work.turn, verdict, entry_id, work.memory.last_question)

@@ -1,0 +1,84 @@
+"""The desk: what every action needs, and the work of one turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.actions.entities import EntityReader, Named
+from bot.actions.words import Words
+from conversations.reply import Intent, Memory, Message, Reply, TextMessage
+from conversations.storage import Conversation, ConversationStore, Turn
+from core.outcomes import Outcome
+from core.scope import Scope
+from core.settings import Settings
+from enrollment.backend import EnrollmentBackend
+from knowledge.loader import Knowledge
+from retrieval.branches import BranchJudge
+from retrieval.normalise import normalise
+from retrieval.retriever import Retriever
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that actions use; built once, at start."""
+
+    settings: Settings
+    knowledge: Knowledge
+    retriever: Retriever
+    branches: BranchJudge
+    store: ConversationStore
+    backend: EnrollmentBackend
+    words: Words
+    entities: EntityReader
+
+
+@dataclass
+class Work:
+    """One turn in hand: what was said, what was understood, and what is remembered for the next."""
+
+    desk: Desk
+    turn: Turn
+    conversation: Conversation
+    named: Named = field(default_factory=Named)
+    intent: Intent | None = None
+    degraded: bool = False
+    text: str = ""
+    scope: Scope = field(default_factory=Scope)
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.text = self.text or normalise(self.turn.text)
+        self.scope = self.conversation.scope
+        self.memory = self.conversation.memory.model_copy(deep=True)
+
+    def say(self, name: str, **values: object) -> TextMessage:
+        """Return one of the desk's own sentences as a message."""
+        return TextMessage(text=self.desk.words.say(name, **values))
+
+    def reply(self, outcome: Outcome, messages: list[Message], confidence: float = 0.0, **details: Any) -> Reply:
+        """Return the finished reply of this turn."""
+        if self.degraded:
+            messages = [*messages, self.say("degraded")]
+        return Reply(
+            outcome=outcome, messages=messages, confidence=round(confidence, 4), intent=self.intent, details=details
+        )
+
+
+Act = Callable[[Work], Awaitable[Reply]]
+
+
+async def finish(work: Work, act: Act) -> Outcome:
+    """Do one action and leave its reply; returns the outcome that was recorded.
+
+    What was pending is forgotten unless the action asks anew.
+    """
+    before = work.memory.pending
+    work.memory.clarified_last = bool(before and before.ask == "which")
+    reply = await act(work)
+    if work.memory.pending is before:
+        work.memory.pending = None
+    await asyncio.to_thread(work.desk.store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
+    return reply.outcome

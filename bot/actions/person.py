@@ -1,0 +1,40 @@
+"""Offer a person: until people can be reached from here, the ways that the official Q&A names, each quoted as its entry."""
+
+from __future__ import annotations
+
+from bot.actions.cards import answer_card, city_options
+from bot.actions.desk import Work
+from conversations.reply import Message, Pending, Reply
+from core.outcomes import Outcome
+
+_REGISTRATION = "registration_trouble"
+_APP_TOPICS = {_REGISTRATION, "login_trouble", "identity_check_failed"}
+_APP_WAYS = {"qd-a05", "qd-a06", "qd-a07", "qd-a10"}
+
+
+async def offer_person(work: Work) -> Reply:
+    """Say how to reach a person, in the conversation's city; a city is not insisted on."""
+    work.scope = work.scope.narrowed(city=work.named.city, district=work.named.district, stage=work.named.stage)
+    messages: list[Message] = [work.say("person_no_transfer")]
+    if work.scope.city is None:
+        work.memory.pending = Pending(ask="city", purpose="person")
+        return work.reply(Outcome.PERSON_WAYS, [*messages, city_options(work, "person_ask_city")])
+    messages.append(work.say("person_ways"))
+    messages += [answer_card(work, work.desk.knowledge.entries[i], 1.0, branch) for i, branch in ways_of(work)]
+    return work.reply(Outcome.PERSON_WAYS, messages)
+
+
+def ways_of(work: Work) -> list[tuple[str, str | None]]:
+    """Return the entries (with branch) that name a way to a person, by what the conversation is about."""
+    entries = work.desk.knowledge.entries
+    about = [entries[i] for i in (*work.memory.last_entries, *work.memory.candidates[:1]) if i in entries]
+    topics = {entry.topic for entry in about if entry.city == work.scope.city}
+    if work.scope.city == "chongqing":
+        hotline: list[tuple[str, str | None]] = [("cq-02", None)] if _REGISTRATION in topics else []
+        return [*hotline, ("cq-22", None), ("cq-21", "cannot_online")]
+    app: tuple[str, str | None] = ("qd-a10", "keeps_failing")
+    named = next((entry.id for entry in about if entry.id in _APP_WAYS), None)
+    if topics & _APP_TOPICS:
+        return [(named, "keeps_failing" if named in ("qd-a06", "qd-a10") else None)] if named else [app]
+    data: tuple[str, str | None] = ("qd-b03", "collective") if "qd-b03" in {e.id for e in about} else ("qd-b02", "otherwise")
+    return [data] if topics else [app, data]

@@ -1,0 +1,104 @@
+"""Build the ASGI application: everything is made here, once, and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from bot.actions import rasa_actions
+from bot.actions.desk import Desk
+from bot.actions.entities import EntityReader
+from bot.actions.words import Words
+from channels import health, parents, suggestions, webhook
+from channels.demo.routes import make_router as make_demo_router
+from channels.limits import Limits
+from channels.rasa import RasaClient
+from channels.services import Services
+from channels.widget.routes import make_router as make_widget_router
+from conversations.migrate import migrate
+from conversations.storage import ConversationStore, open_engine
+from core.errors import ApiError
+from core.settings import Settings
+from enrollment.client import HttpEnrollmentBackend
+from enrollment.states import states
+from knowledge.loader import load_knowledge
+from retrieval.branches import load_branches
+from retrieval.retriever import load_retriever
+
+
+def build_desk(settings: Settings) -> Desk:
+    """Build the desk: knowledge, models, database, backend."""
+    knowledge = load_knowledge()
+    states().check_quotes({entry.id: entry.answer for entry in knowledge.entries.values()})
+    folder = settings.var_dir / "retrieval"
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(settings.database)
+    migrate(engine)
+    desk = Desk(
+        settings=settings,
+        knowledge=knowledge,
+        retriever=load_retriever(folder, knowledge, settings.encoder_folder),
+        branches=load_branches(folder),
+        store=ConversationStore(engine),
+        backend=HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout),
+        words=Words(),
+        entities=EntityReader(),
+    )
+    for city in desk.retriever.rankers:
+        desk.retriever.search("预热一下", city)
+    return desk
+
+
+def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
+    """Build the application; `desk` lets a test give its own."""
+    desk = desk or build_desk(settings)
+    parts = Services(settings, desk, RasaClient(settings), Limits(settings))
+    rasa_actions.install(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await parts.rasa.aclose()
+        await desk.backend.aclose()
+        desk.store.engine.dispose()
+
+    app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
+    app.state.services = parts
+    for router in (parents.router, suggestions.router, health.router):
+        app.include_router(router)
+    app.include_router(webhook.make_router(settings.action_secret.get_secret_value()))
+    app.include_router(make_widget_router(settings))
+    app.include_router(make_demo_router(settings))
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(404, _not_found)
+    return app
+
+
+def _error(status: int, code: str, message: str, details: dict[str, object], headers: dict[str, str]) -> JSONResponse:
+    body = {"error": {"code": code, "message": message, "details": details}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+async def _api_error(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ApiError):
+        raise error
+    headers = {"Retry-After": str(error.details["retry_after"])} if "retry_after" in error.details else {}
+    return _error(error.status, error.code, error.message, error.details, headers)
+
+
+async def _malformed(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    fields: dict[str, object] = {".".join(map(str, e["loc"])): e["msg"] for e in error.errors()}
+    return _error(422, "malformed_request", "请求格式不对，请检查各字段。", {"fields": fields}, {})
+
+
+async def _not_found(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, ApiError):
+        return await _api_error(_, error)
+    return _error(404, "not_found", "没有这个页面或接口。", {}, {})

@@ -1,0 +1,115 @@
+"""The HTTP API for parents: conversations and their messages."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sse_starlette import EventSourceResponse
+
+from channels.events import stream_events
+from channels.messages import MessageBody, NewConversation, OpenedConversation, TokenBody, Transcript, TurnResult
+from channels.opening import opening_messages
+from channels.services import bearer, services
+from channels.tokens import read_token
+from channels.turn import Incoming, run_turn
+from core.scope import Scope
+
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+
+
+@router.post("", status_code=201)
+async def open_conversation(request: Request, body: NewConversation) -> OpenedConversation:
+    """Open a conversation."""
+    parts = services(request)
+    parts.limits.check(request)
+    identity = read_token(parts.settings, body.token) if body.token else None
+    scope = Scope(body.city, body.district, body.stage)
+    opening = opening_messages(parts.desk, Scope(body.city or (identity.city if identity else None)))  # type: ignore[arg-type]
+    store = parts.desk.store
+    conversation, secret = await asyncio.to_thread(store.create, scope, opening)
+    if identity:
+        await asyncio.to_thread(
+            store.sign_in, conversation.id, identity.guardian, identity.city, identity.jti, identity.expires_at
+        )
+        conversation = await asyncio.to_thread(store.get, conversation.id)
+    said = await asyncio.to_thread(store.said_after, conversation.id, 0)
+    return OpenedConversation(
+        conversation_id=conversation.id,
+        secret=secret,
+        city=conversation.scope.city,
+        district=conversation.scope.district,
+        stage=conversation.scope.stage,
+        signed_in=conversation.guardian is not None,
+        last_seq=conversation.last_seq,
+        messages=said,
+    )
+
+
+async def opened(request: Request, conversation_id: str, secret: Annotated[str, Depends(bearer)]) -> str:
+    """Let the call in if it carries the conversation's secret."""
+    await asyncio.to_thread(services(request).desk.store.authenticate, conversation_id, secret)
+    return conversation_id
+
+
+Opened = Annotated[str, Depends(opened)]
+
+
+@router.put("/{conversation_id}/token", status_code=204)
+async def sign_in(request: Request, conversation: Opened, body: TokenBody) -> Response:
+    """Sign the guardian in, or renew."""
+    parts = services(request)
+    parts.limits.check(request)
+    identity = read_token(parts.settings, body.token)
+    await asyncio.to_thread(
+        parts.desk.store.sign_in, conversation, identity.guardian, identity.city, identity.jti, identity.expires_at
+    )
+    return Response(status_code=204)
+
+
+@router.post("/{conversation_id}/messages")
+async def send_message(request: Request, conversation: Opened, body: MessageBody) -> TurnResult:
+    """Say something, or choose an option."""
+    parts = services(request)
+    parts.limits.check(request, conversation)
+    turn = await run_turn(Incoming(parts.desk, parts.rasa, conversation, body.text, body.payload))
+    return TurnResult.model_validate(
+        {
+            "turn": turn.number,
+            "kind": turn.outcome.kind,
+            "outcome": turn.outcome,
+            "intent": turn.intent,
+            "confidence": turn.confidence,
+            "messages": turn.messages,
+            "last_seq": turn.last_seq,
+        }
+    )
+
+
+@router.get("/{conversation_id}/messages")
+async def read_messages(
+    request: Request, conversation: Opened, after: Annotated[int, Query(ge=0)] = 0
+) -> Transcript:
+    """Return everything said after number `after`."""
+    store = services(request).desk.store
+    state = await asyncio.to_thread(store.get, conversation)
+    return Transcript(
+        conversation_id=conversation,
+        city=state.scope.city,
+        district=state.scope.district,
+        stage=state.scope.stage,
+        signed_in=state.guardian is not None,
+        owner=state.owner,
+        last_seq=state.last_seq,
+        messages=await asyncio.to_thread(store.said_after, conversation, after),
+    )
+
+
+@router.get("/{conversation_id}/events")
+async def follow(request: Request, conversation: Opened) -> EventSourceResponse:
+    """Stream what is said and changes of state as server-sent events; `Last-Event-ID` resumes."""
+    last = request.headers.get("last-event-id", "")
+    store = services(request).desk.store
+    after = int(last) if last.isdigit() else (await asyncio.to_thread(store.get, conversation)).last_seq
+    return EventSourceResponse(stream_events(store, conversation, after), ping=15)

@@ -1,0 +1,47 @@
+"""What the channels share; built once in `app.py` and found on the application's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+
+from bot.actions.desk import Desk
+from channels.limits import Limits
+from channels.rasa import RasaClient
+from channels.tokens import Staff, read_staff_token
+from core.errors import NotAuthenticatedError
+from core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the running application."""
+
+    settings: Settings
+    desk: Desk
+    rasa: RasaClient
+    limits: Limits
+
+
+def services(request: Request) -> Services:
+    """Return the application's parts."""
+    return cast("Services", request.app.state.services)
+
+
+def bearer(authorization: Annotated[str | None, Header()] = None) -> str:
+    """Return what the Authorization header bears.
+
+    Raises:
+        NotAuthenticatedError: there is no such header.
+    """
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not value:
+        raise NotAuthenticatedError("缺少会话密钥，请重新打开咨询窗口。")
+    return value.strip()
+
+
+def staff(request: Request, token: Annotated[str, Depends(bearer)]) -> Staff:
+    """Return the member of staff whose token the call carries."""
+    return read_staff_token(services(request).settings, token)

@@ -1,0 +1,40 @@
+"""Where Rasa runs the actions: an internal path with a shared secret."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from rasa_sdk.executor import ActionExecutor
+from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
+
+from bot.actions.rasa_actions import ACTIONS
+from core.errors import NotAuthenticatedError
+
+log = logging.getLogger(__name__)
+PATH = "/internal/actions"
+
+
+def make_router(secret: str) -> APIRouter:
+    """Return the webhook's route; calls without the secret are refused."""
+    router = APIRouter(include_in_schema=False)
+    executor = ActionExecutor()
+    for action in ACTIONS:
+        executor.register_action(action())
+
+    @router.post(PATH)
+    async def run_action(request: Request) -> JSONResponse:
+        given = request.headers.get("x-helpdesk-secret", "")
+        if not secret or not hmac.compare_digest(given, secret):
+            raise NotAuthenticatedError("wrong or missing X-Helpdesk-Secret")
+        call = json.loads(await request.body())
+        try:
+            result = await executor.run(call)
+        except (ActionExecutionRejection, ActionNotFoundException) as error:
+            return JSONResponse({"action_name": error.action_name, "error": error.message}, status_code=400)
+        return JSONResponse(result.model_dump() if result else None)
+
+    return router

@@ -1,0 +1,94 @@
+// What was said, in order; the newest is brought into view.
+
+import { AnswerCard } from './answer_card.js';
+import { CaseCard } from './case_card.js';
+import { clock } from './dates.js';
+import { OptionList } from './option_list.js';
+import { copyOf, fillSlots } from './template.js';
+
+class Words {
+  constructor(message) {
+    this.text = message.text;
+  }
+
+  render() {
+    return fillSlots(copyOf('js-words'), { text: this.text });
+  }
+}
+
+const RENDERERS = { answer: AnswerCard, case: CaseCard, options: OptionList, text: Words };
+
+export class MessageLog {
+  constructor(node, scroller) {
+    this.node = node;
+    this.scroller = scroller;
+    this.clear();
+  }
+
+  clear() {
+    this.node.textContent = '';
+    this.lastAuthor = null;
+    this.group = null;
+  }
+
+  /** Adds messages of one author; those that follow one another stand under one name. */
+  add(author, messages, at) {
+    if (author === 'parent') {
+      this.retireFeedback();
+    }
+    if (author !== this.lastAuthor || author === 'parent') {
+      this.openGroup(author, at || new Date().toISOString());
+    }
+    const body = this.group.querySelector('.js-said-body');
+    messages.filter((message) => RENDERERS[message.type]).forEach((message) => {
+      body.appendChild(new RENDERERS[message.type](message).render());
+    });
+    return this.group;
+  }
+
+  openGroup(author, at) {
+    const group = copyOf('js-said');
+    const names = group.querySelector('[data-slot="author"]').dataset;
+    group.classList.add(`said--${author}`);
+    fillSlots(group, { author: names[author], time: clock(at) });
+    group.querySelector('time').dateTime = at;
+    this.node.appendChild(group);
+    this.group = group;
+    this.lastAuthor = author;
+  }
+
+  /** Takes back words that did not reach the server. */
+  remove(group) {
+    group.remove();
+    this.group = null;
+    this.lastAuthor = null;
+  }
+
+  /** "Was this it?" is asked of the last answer only. */
+  retireFeedback() {
+    this.node.querySelectorAll('[data-purpose="feedback"]').forEach((options) => {
+      if (options.contains(document.activeElement)) {
+        this.scroller.focus({ preventScroll: true });
+      }
+      options.remove();
+    });
+  }
+
+  /** Brings a group's beginning to the top, or as far as there is something below it. */
+  show(group) {
+    const box = this.scrollBox();
+    const top = box === this.scroller ? this.scroller.getBoundingClientRect().top : 0;
+    box.scrollTop += group.getBoundingClientRect().top - top - 8;
+  }
+
+  showEnd() {
+    const box = this.scrollBox();
+    box.scrollTop = box.scrollHeight;
+  }
+
+  /** In a low window the whole page scrolls, else the talk alone. */
+  scrollBox() {
+    const scrolls = getComputedStyle(this.scroller).overflowY === 'auto';
+    return scrolls ? this.scroller : document.scrollingElement;
+  }
+}

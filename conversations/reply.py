@@ -1,0 +1,182 @@
+"""What a turn says: the messages with the shapes of the HTTP API, and what offered options stand for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.outcomes import Outcome
+from core.scope import City
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SourceCard(_Shape):
+    """Where an answer was published."""
+
+    document: str
+    publisher: str
+    official: bool
+    year: int | None
+    batch: str | None
+    number: str
+
+
+class EntryCard(_Shape):
+    """An entry as it is shown: always the whole published answer."""
+
+    id: str
+    city: City
+    question: str
+    answer: str
+    source: SourceCard
+
+
+class Applies(_Shape):
+    """The branch of the answer that fits; `text` is a verbatim part of the answer."""
+
+    branch: str
+    text: str
+
+
+class AnswerMessage(_Shape):
+    """An official answer. `confidence` is in [0, 1]; `note` must be shown with it."""
+
+    type: Literal["answer"] = "answer"
+    confidence: float = Field(ge=0, le=1)
+    applies: Applies | None = None
+    note: str | None = None
+    entry: EntryCard
+
+
+class TextMessage(_Shape):
+    """The desk's own words."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class Choice(_Shape):
+    """What an option stands for; kept by the server, never sent."""
+
+    do: Literal["answer", "city", "branch", "solved", "not_it", "none", "person", "child", "ask"]
+    entry_id: str | None = None
+    branch: str | None = None
+    city: City | None = None
+    application_id: str | None = None
+    question: str | None = None
+
+
+class Option(_Shape):
+    """A button. `payload` is given when the reply is stored; `choice` is stripped then."""
+
+    label: str
+    payload: str = ""
+    entry_id: str | None = None
+    city: City | None = None
+    choice: Choice | None = Field(None, exclude=True)
+
+
+class OptionsMessage(_Shape):
+    """A question with buttons."""
+
+    type: Literal["options"] = "options"
+    text: str
+    purpose: Literal["which", "city", "branch", "feedback", "person", "child", "start"]
+    options: list[Option]
+
+
+class ProblemCard(_Shape):
+    """One thing that is wrong with an application."""
+
+    item: str
+    reason: str
+
+
+class QuoteCard(_Shape):
+    """A verbatim part of an official answer."""
+
+    entry_id: str
+    text: str
+
+
+class ApplicationCard(_Shape):
+    """An application as its guardian sees it; names are masked, times are ISO 8601 with offset."""
+
+    id: str
+    city: City
+    child: str
+    state: str
+    since: datetime
+    school: str | None
+    problems: list[ProblemCard]
+    window_open: bool
+    meaning: str
+    next: str
+    official_quote: QuoteCard | None = None
+    as_of: datetime
+
+
+class CaseMessage(_Shape):
+    """One application of the signed-in guardian."""
+
+    type: Literal["case"] = "case"
+    application: ApplicationCard
+
+
+Message = Annotated[AnswerMessage | TextMessage | OptionsMessage | CaseMessage, Field(discriminator="type")]
+
+
+class Intent(_Shape):
+    """What Rasa took the message for; `confidence` is in [0, 1]."""
+
+    name: str
+    confidence: float
+
+
+class Pending(_Shape):
+    """What the bot has asked and waits for: at most one thing."""
+
+    ask: Literal["city", "which", "person", "branch", "child"]
+    question: str | None = None
+    purpose: Literal["answer", "person", "case"] = "answer"
+    entry_ids: list[str] = []
+
+
+class Memory(_Shape):
+    """What a conversation remembers from turn to turn, beside its scope."""
+
+    last_question: str | None = None
+    last_entries: list[str] = []
+    shown: list[str] = []
+    candidates: list[str] = []
+    pending: Pending | None = None
+    city_is_fixed: bool = False
+    asked_city: bool = False
+    clarified_last: bool = False
+    chosen_child: str | None = None
+    unanswered: int = 0
+
+
+class Reply(_Shape):
+    """The finished result of a turn."""
+
+    outcome: Outcome
+    messages: list[Message]
+    confidence: float = Field(0.0, ge=0, le=1)
+    intent: Intent | None = None
+    details: dict[str, Any] = {}
+
+
+class Said(_Shape):
+    """One thing said in a conversation; `seq` counts from 1 without gaps."""
+
+    seq: int
+    turn: int
+    author: Literal["parent", "bot", "person"]
+    at: datetime
+    message: Message

@@ -1,0 +1,331 @@
+"""Keep conversations on SQL: one function, one transaction.
+
+All functions block; the channel runs them in a worker thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+from sqlalchemy import Engine, create_engine, event, insert, select, update
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import NullPool, QueuePool
+
+from conversations.reply import Choice, Memory, Message, OptionsMessage, Reply, Said, TextMessage
+from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow
+from core import clock
+from core.errors import BusyError, ConflictError, NotAuthenticatedError, TokenRejectedError, UnknownOptionError
+from core.outcomes import Outcome
+from core.scope import Scope
+
+_MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+_BUSY_FOR = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation as a turn sees it."""
+
+    id: str
+    scope: Scope
+    guardian: str | None
+    guardian_city: str | None
+    owner: Literal["bot", "person"]
+    last_seq: int
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn that was opened: `text` is the parent's words, masked; `choice` what a button stood for."""
+
+    id: str
+    conversation_id: str
+    number: int
+    text: str
+    choice: Choice | None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTurn:
+    """A turn that has ended, as the API reports it."""
+
+    number: int
+    outcome: Outcome
+    intent: dict[str, Any] | None
+    confidence: float
+    messages: list[dict[str, Any]]
+    last_seq: int
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database; SQLite gets write-ahead logging and foreign keys."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, json_serializer=_dump)
+    pool: Any = NullPool if ":memory:" in url else QueuePool
+    engine = create_engine(url, poolclass=pool, connect_args={"timeout": 10}, json_serializer=_dump)
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class ConversationStore:
+    """Conversations, their turns and everything said."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._session = sessionmaker(engine, expire_on_commit=False)
+
+    def create(self, scope: Scope, opening: list[Message]) -> tuple[Conversation, str]:
+        """Open a conversation with the bot's first messages; return it and its secret, which is kept as a hash only."""
+        secret = secrets.token_urlsafe(32)
+        with self._session.begin() as session:
+            row = ConversationRow(
+                id=str(uuid.uuid4()),
+                secret_hash=_hash(secret),
+                city=scope.city,
+                district=scope.district,
+                stage=scope.stage,
+                owner="bot",
+                turns=0,
+                last_seq=0,
+                memory=Memory(city_is_fixed=scope.city is not None).model_dump(mode="json"),
+                created_at=clock.now(),
+            )
+            session.add(row)
+            session.flush()
+            self._say(session, row, 0, "bot", opening)
+            return _conversation(row), secret
+
+    def authenticate(self, conversation_id: str, secret: str) -> None:
+        """Check the conversation's secret in constant time.
+
+        Raises:
+            NotAuthenticatedError: wrong secret or unknown conversation; the two are not told apart.
+        """
+        with self._session() as session:
+            known = session.scalar(select(ConversationRow.secret_hash).where(ConversationRow.id == conversation_id))
+        if not hmac.compare_digest(known or _hash("no such conversation"), _hash(secret)):
+            raise NotAuthenticatedError("会话不存在或密钥不对，请重新打开咨询窗口。")
+
+    def get(self, conversation_id: str) -> Conversation:
+        """Return the conversation; `NoResultFound` if there is none."""
+        with self._session() as session:
+            return _conversation(session.get_one(ConversationRow, conversation_id))
+
+    def sign_in(self, conversation_id: str, guardian: str, city: str | None, jti: str, expires_at: datetime) -> None:
+        """Bind the guardian to the conversation.
+
+        Raises:
+            ConflictError: the conversation belongs to another guardian.
+            TokenRejectedError: the token serves another conversation already.
+        """
+        with self._session.begin() as session:
+            use = session.get(TokenUseRow, jti)
+            if use and use.conversation_id != conversation_id:
+                raise TokenRejectedError("登录凭证已在别处使用，请从报名页面重新打开咨询窗口。")
+            row = session.get_one(ConversationRow, conversation_id, with_for_update=True)
+            if row.guardian not in (None, guardian):
+                raise ConflictError("本次咨询属于另一个账号，请重新开始咨询。")
+            if not use:
+                session.add(TokenUseRow(jti=jti, conversation_id=conversation_id, expires_at=expires_at))
+            row.guardian, row.guardian_city = guardian, city
+            row.city = row.city or city
+
+    def begin_turn(self, conversation_id: str, text: str, payload: str | None = None) -> tuple[Turn, Conversation]:
+        """Open a turn: number it, keep what the parent said, and shut the door to a second turn until it ends.
+
+        Args:
+            text: the parent's words, masked; ignored for a payload, whose option's label is kept instead.
+
+        Raises:
+            UnknownOptionError: the payload was not offered in this conversation.
+            BusyError: another turn of this conversation is still running.
+        """
+        now = clock.now()
+        with self._session.begin() as session:
+            choice = None
+            if payload is not None:
+                offered = session.get(OfferedRow, payload)
+                if offered is None or offered.conversation_id != conversation_id:
+                    raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
+                text, choice = offered.label, Choice.model_validate(offered.choice)
+            free = (ConversationRow.busy_until.is_(None)) | (ConversationRow.busy_until < now)
+            row = session.scalar(
+                update(ConversationRow)
+                .where(ConversationRow.id == conversation_id, free)
+                .values(busy_until=now + _BUSY_FOR, turns=ConversationRow.turns + 1)
+                .returning(ConversationRow)
+            )
+            if row is None:
+                raise BusyError("上一条消息还在处理，请稍候再发。")
+            turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice)
+            session.execute(
+                insert(TurnRow).values(
+                    id=turn.id,
+                    conversation_id=conversation_id,
+                    number=turn.number,
+                    text=text,
+                    payload=payload,
+                    started_at=now,
+                )
+            )
+            self._say(session, row, turn.number, "parent", [TextMessage(text=text)])
+            return turn, _conversation(row)
+
+    def turn(self, turn_id: str) -> tuple[Turn, Conversation]:
+        """Return an open turn with its conversation."""
+        with self._session() as session:
+            row = session.get_one(TurnRow, turn_id)
+            conversation = session.get_one(ConversationRow, row.conversation_id)
+            return Turn(row.id, row.conversation_id, row.number, row.text, None), _conversation(conversation)
+
+    def leave_reply(self, turn: Turn, reply: Reply, *, scope: Scope, memory: Memory) -> bool:
+        """End the turn with its reply, and open the door to the next; once only.
+
+        Returns:
+            False if the turn had ended before (it was given up): then nothing is said and nothing changes.
+        """
+        now = clock.now()
+        with self._session.begin() as session:
+            ended = session.execute(
+                update(TurnRow)
+                .where(TurnRow.id == turn.id, TurnRow.outcome.is_(None))
+                .values(
+                    outcome=reply.outcome.value,
+                    intent=reply.intent.model_dump() if reply.intent else None,
+                    confidence=reply.confidence,
+                    details=reply.details,
+                    finished_at=now,
+                )
+            )
+            if not ended.rowcount:  # type: ignore[attr-defined]
+                return False
+            row = session.get_one(ConversationRow, turn.conversation_id)
+            said = self._say(session, row, turn.number, "bot", reply.messages)
+            session.execute(update(TurnRow).where(TurnRow.id == turn.id).values(reply=said))
+            row.city, row.district, row.stage = scope.city, scope.district, scope.stage
+            row.memory, row.busy_until = memory.model_dump(mode="json"), None
+            return True
+
+    def finished(self, turn_id: str) -> FinishedTurn | None:
+        """Return how the turn ended, or None while it runs."""
+        with self._session() as session:
+            row, last_seq = session.execute(
+                select(TurnRow, ConversationRow.last_seq)
+                .join(ConversationRow, ConversationRow.id == TurnRow.conversation_id)
+                .where(TurnRow.id == turn_id)
+            ).one()
+            if row.outcome is None:
+                return None
+            outcome = Outcome(row.outcome)
+            return FinishedTurn(row.number, outcome, row.intent, row.confidence or 0.0, row.reply or [], last_seq)
+
+    def said_after(self, conversation_id: str, after: int) -> list[Said]:
+        """Return everything said after number `after`, oldest first."""
+        with self._session() as session:
+            rows = session.scalars(
+                select(SaidRow)
+                .where(SaidRow.conversation_id == conversation_id, SaidRow.seq > after)
+                .order_by(SaidRow.seq)
+            )
+            return [
+                Said.model_validate(
+                    {"seq": row.seq, "turn": row.turn, "author": row.author, "at": row.at, "message": row.message}
+                )
+                for row in rows
+            ]
+
+    def note_feedback(self, turn: Turn, verdict: str, entry_id: str | None, question: str | None) -> None:
+        """Keep what a parent said of an answer."""
+        with self._session.begin() as session:
+            session.add(
+                FeedbackRow(
+                    conversation_id=turn.conversation_id,
+                    turn=turn.number,
+                    verdict=verdict,
+                    entry_id=entry_id,
+                    question=question,
+                    at=clock.now(),
+                )
+            )
+
+    def _say(
+        self,
+        session: Session,
+        row: ConversationRow,
+        turn: int,
+        author: Literal["parent", "bot", "person"],
+        messages: list[Message],
+    ) -> list[dict[str, Any]]:
+        self._keep_options(session, row.id, turn, messages)
+        shown: list[dict[str, Any]] = _MESSAGES.dump_python(messages, mode="json")
+        now = clock.now()
+        if shown:
+            session.execute(
+                insert(SaidRow),
+                [
+                    {
+                        "conversation_id": row.id,
+                        "seq": row.last_seq + offset,
+                        "turn": turn,
+                        "author": author,
+                        "message": message,
+                        "at": now,
+                    }
+                    for offset, message in enumerate(shown, start=1)
+                ],
+            )
+            row.last_seq += len(shown)
+        return shown
+
+    @staticmethod
+    def _keep_options(session: Session, conversation_id: str, turn: int, messages: list[Message]) -> None:
+        offered = []
+        for message in messages:
+            for option in message.options if isinstance(message, OptionsMessage) else []:
+                option.payload = secrets.token_urlsafe(12)
+                choice = option.choice.model_dump(exclude_none=True) if option.choice else {}
+                offered.append(
+                    {
+                        "payload": option.payload,
+                        "conversation_id": conversation_id,
+                        "turn": turn,
+                        "label": option.label,
+                        "choice": choice,
+                    }
+                )
+        if offered:
+            session.execute(insert(OfferedRow), offered)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _conversation(row: ConversationRow) -> Conversation:
+    return Conversation(
+        id=row.id,
+        scope=Scope(row.city, row.district, row.stage),  # type: ignore[arg-type]
+        guardian=row.guardian,
+        guardian_city=row.guardian_city,
+        owner="person" if row.owner == "person" else "bot",
+        last_seq=row.last_seq,
+        memory=Memory.model_validate(row.memory or {}),
+    )

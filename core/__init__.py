@@ -1,0 +1,1 @@
+"""What every part shares and what depends on nothing of ours."""

@@ -1,0 +1,103 @@
+"""The tree of errors.
+
+HelpdeskError
+├── SettingsError          a setting is wrong; the start stops
+├── KnowledgeError         a source or an entry is wrong; names file, entry and reason
+├── ModelMissingError      a trained model or index is not on disk, or does not fit the entries
+├── RasaUnavailableError   Rasa is down, slow, or its action failed
+└── ApiError               has an HTTP status and a code
+    ├── NotAuthenticatedError   401
+    ├── TokenRejectedError      401
+    ├── ConflictError           409
+    ├── UnknownOptionError      422
+    └── TooManyRequestsError    429
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class HelpdeskError(Exception):
+    """Anything that this product raises on purpose."""
+
+
+class SettingsError(HelpdeskError):
+    """A setting has a value that cannot be used; the message names it."""
+
+
+class KnowledgeError(HelpdeskError):
+    """A source or entry breaks a rule; the message names file, entry and reason."""
+
+
+class ModelMissingError(HelpdeskError):
+    """A model or index is missing or stale; the message says which command makes it."""
+
+
+class RasaUnavailableError(HelpdeskError):
+    """Rasa did not answer in time, or did so without a result."""
+
+
+class ApiError(HelpdeskError):
+    """An error with a place in the HTTP API.
+
+    Args:
+        message: what went wrong and what to do, in Chinese, as the caller may show it.
+        details: values that help a program; never personal data.
+    """
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class NotAuthenticatedError(ApiError):
+    """No, or a wrong, conversation secret or staff token."""
+
+    status, code = 401, "not_authenticated"
+
+
+class TokenRejectedError(ApiError):
+    """The host app's token was refused."""
+
+    status, code = 401, "token_rejected"
+
+
+class ForbiddenError(ApiError):
+    """A known person without the role for this call."""
+
+    status, code = 403, "forbidden"
+
+
+class NotFoundError(ApiError):
+    """What was asked for does not exist, or not for this caller."""
+
+    status, code = 404, "not_found"
+
+
+class ConflictError(ApiError):
+    """The call does not fit the present state."""
+
+    status, code = 409, "conflict"
+
+
+class UnknownOptionError(ApiError):
+    """A payload that was not offered in this conversation."""
+
+    status, code = 422, "unknown_option"
+
+
+class TooManyRequestsError(ApiError):
+    """A limit was reached; `details["retry_after"]` is in seconds."""
+
+    status, code = 429, "too_many_requests"
+
+
+class BusyError(ApiError):
+    """Another message of this conversation is still being answered."""
+
+    status, code = 409, "turn_in_progress"

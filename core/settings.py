@@ -1,0 +1,170 @@
+"""All settings: one table of name, default and meaning, read from the environment and from `helpdesk.env`.
+
+Each field `x` is set by `HELPDESK_X`. A wrong value raises `SettingsError` that names the setting.
+`docs/settings.md` is made from this table and checked against it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from functools import lru_cache
+from ipaddress import ip_network
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SettingsError
+
+PREFIX = "HELPDESK_"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def settings_file() -> Path:
+    """Return the settings file: `HELPDESK_ENV_FILE`, else `helpdesk.env` in the project's folder."""
+    return Path(os.environ.get(PREFIX + "ENV_FILE", ROOT / "helpdesk.env"))
+
+
+class Settings(BaseSettings):
+    """Every setting of the product."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_file_encoding="utf-8")
+
+    host: str = Field("127.0.0.1", description="Address that the HTTP service listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP service.")
+    var_dir: Path = Field(ROOT / "var", description="Folder for models, indexes and the embedded databases.")
+    database_url: str = Field(
+        "", description="SQLAlchemy address of the conversations' database; empty: SQLite under the var folder."
+    )
+    log_dir: Path | None = Field(None, description="Folder for the parts' logs; empty: the var folder.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level logged.")
+
+    rasa_port: int = Field(5005, ge=1, le=65535, description="Loopback port on which `helpdesk serve` starts Rasa.")
+    rasa_url: str = Field("", description="Address of Rasa; empty: loopback on the Rasa port.")
+    rasa_timeout: float = Field(6.0, gt=0, le=60, description="Seconds to wait for Rasa before answering without it.")
+    rasa_python: Path = Field(
+        ROOT / ".venv-rasa/bin/python", description="Python of the Rasa environment, used by `helpdesk train` and `serve`."
+    )
+    action_secret: SecretStr = Field(
+        SecretStr(""), description="Shared secret of Rasa and the action webhook; empty: `serve` makes one at each start."
+    )
+
+    encoder: str = Field(
+        "", description="Folder of a SentenceTransformer to use instead of the project's own encoder, e.g. bge-small-zh-v1.5."
+    )
+
+    enrollment_url: str = Field("", description="Address of the enrolment backend; empty: the reference backend's.")
+    enrollment_key: SecretStr = Field(SecretStr(""), description="Key for the enrolment backend; no default.")
+    enrollment_timeout: float = Field(2.0, gt=0, le=10, description="Seconds in all for one look-up at the backend.")
+    reference_backend: bool = Field(False, description="Whether `serve` also starts the reference backend (demo only).")
+    reference_port: int = Field(8100, ge=1, le=65535, description="Loopback port of the reference backend.")
+
+    token_public_key_file: Path | None = Field(
+        None, description="PEM public key of the host app that signs parents' tokens (RS256, ES256 or EdDSA)."
+    )
+    token_issuer: str = Field("enrolment-app", description="Required `iss` of parents' tokens.")
+    token_audience: str = Field("helpdesk", description="Required `aud` of parents' tokens.")
+    token_leeway: int = Field(30, ge=0, le=120, description="Clock skew in seconds that is accepted in a token.")
+    demo_key_file: Path | None = Field(
+        None, description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist."
+    )
+
+    limit_per_address: str = Field("600/minute", description="Calls per client address that change something.")
+    limit_per_conversation: str = Field("60/minute", description="Messages per conversation.")
+    limit_exempt: str = Field(
+        "127.0.0.1/32,::1/128",
+        description="Networks whose direct calls are not limited (this machine's own tools); calls passed on by a proxy are.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1/32,::1/128", description="Networks whose X-Forwarded-For header names the client."
+    )
+    embed_origins: str = Field("", description="Origins, comma-separated, that may embed the widget; empty: the same one.")
+    message_max_chars: int = Field(500, ge=50, le=4000, description="Longest message in characters.")
+
+    batch_ended_on: date = Field(
+        date(2025, 8, 31), description="Last day of the Chongqing document's enrolment period; later answers carry its note."
+    )
+
+    @field_validator("limit_exempt", "trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in filter(None, (part.strip() for part in value.split(","))):
+            ip_network(network)
+        return value
+
+    @field_validator("limit_per_address", "limit_per_conversation")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        from limits import parse
+
+        parse(value)
+        return value
+
+    @field_validator("var_dir", "log_dir", "rasa_python", "token_public_key_file", "demo_key_file")
+    @classmethod
+    def _from_root(cls, value: Path | None) -> Path | None:
+        return None if value is None else ROOT / value
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy address of the conversations' database."""
+        return self.database_url or f"sqlite:///{self.var_dir / 'helpdesk.db'}"
+
+    @property
+    def log_folder(self) -> Path:
+        """Folder of the parts' logs."""
+        return self.log_dir or self.var_dir
+
+    @property
+    def encoder_folder(self) -> Path | None:
+        """Folder of the encoder to use instead of our own."""
+        return ROOT / self.encoder if self.encoder else None
+
+    @property
+    def rasa(self) -> str:
+        """Base address of Rasa."""
+        return (self.rasa_url or f"http://127.0.0.1:{self.rasa_port}").rstrip("/")
+
+    @property
+    def enrollment(self) -> str:
+        """Base address of the enrolment backend."""
+        return (self.enrollment_url or f"http://127.0.0.1:{self.reference_port}").rstrip("/")
+
+
+def read_settings(file: Path | None = None) -> Settings:
+    """Read the settings from the environment and the settings file.
+
+    Args:
+        file: the file to read; by default `settings_file()`. It need not exist.
+
+    Raises:
+        SettingsError: a value is wrong, or the file has a `HELPDESK_…` name that is none of ours; the message names it.
+    """
+    path = file or settings_file()
+    _refuse_unknown(path)
+    try:
+        return Settings(_env_file=path)
+    except ValidationError as error:
+        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']} (value: {_shown(e)})" for e in error.errors()]
+        raise SettingsError("; ".join(lines)) from error
+
+
+def _shown(error: object) -> str:
+    name = str(error["loc"][0])  # type: ignore[index]
+    return "hidden" if name.endswith(("key", "secret")) else repr(error["input"])  # type: ignore[index]
+
+
+def _refuse_unknown(path: Path) -> None:
+    from dotenv import dotenv_values
+
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    given = set(dotenv_values(path)) if path.exists() else set()
+    if unknown := sorted(name for name in given - known if name.startswith(PREFIX)):
+        raise SettingsError(f"{unknown[0]} in {path}: there is no such setting; docs/settings.md lists them all")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the process's settings, read once."""
+    return read_settings()

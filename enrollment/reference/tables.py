@@ -1,0 +1,96 @@
+"""The tables: guardians, children, applications, and each step that an application took.
+
+A child can have several guardians; an application belongs to the one guardian who registered it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC; SQLite has no zone of its own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment with its zone."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    """The base of all tables."""
+
+
+class Guardian(Base):
+    """A person who can sign in to the host app; `id` is the token's `sub`."""
+
+    __tablename__ = "guardians"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+
+
+class Child(Base):
+    """A child with its full name, which never leaves this service."""
+
+    __tablename__ = "children"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40))
+
+
+class Guardianship(Base):
+    """Who is a guardian of whom; `birth_order` counts this guardian's children from 1."""
+
+    __tablename__ = "guardianships"
+
+    guardian_id: Mapped[str] = mapped_column(ForeignKey("guardians.id"), primary_key=True)
+    child_id: Mapped[str] = mapped_column(ForeignKey("children.id"), primary_key=True)
+    birth_order: Mapped[int]
+
+
+class ApplicationRow(Base):
+    """One application; parents may submit and change from `window_opens` until `window_closes`."""
+
+    __tablename__ = "applications"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    guardian_id: Mapped[str] = mapped_column(ForeignKey("guardians.id"), index=True)
+    child_id: Mapped[str] = mapped_column(ForeignKey("children.id"))
+    city: Mapped[str] = mapped_column(String(16))
+    district: Mapped[str] = mapped_column(String(40))
+    school: Mapped[str] = mapped_column(String(80))
+    stage: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    problems: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    window_opens: Mapped[datetime] = mapped_column(UtcDateTime)
+    window_closes: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    child: Mapped[Child] = relationship()
+    events: Mapped[list[ApplicationEvent]] = relationship(cascade="all, delete-orphan", order_by="ApplicationEvent.id")
+
+    def window_open(self, at: datetime) -> bool:
+        """Return whether parents may submit and change at the moment `at`."""
+        return self.window_opens <= at < self.window_closes
+
+
+class ApplicationEvent(Base):
+    """A step that an application took; `from_state` is empty for its first."""
+
+    __tablename__ = "application_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey("applications.id"), index=True)
+    from_state: Mapped[str | None] = mapped_column(String(16))
+    to_state: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seeded: Mapped[bool] = mapped_column(default=False)

@@ -1,0 +1,57 @@
+"""The training questions of one city, and in which fold each is held out when the judge is tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from core.scope import City
+from knowledge.loader import Knowledge
+from retrieval.lexical import NONE
+from retrieval.normalise import normalise
+
+OFF_TOPIC = Path(__file__).resolve().parent.parent / "bot/data/nlu/out_of_scope.yml"
+FOLDS = 3
+_FOLD_OF_VOICE = {"phone": 0, "everyday": 0, "elders": 1, "story": 1, "facets": 2, "indirect": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question in normal form; `entry` is "none" where the city's Q&A has no answer; `fold` -1 is never held out."""
+
+    text: str
+    entry: str
+    near: str | None
+    fold: int
+
+
+def examples_of(knowledge: Knowledge, city: City) -> list[Example]:
+    """Return the city's titles, similar questions, near misses, and the off-topic questions."""
+    found: list[Example] = []
+    for entry in knowledge.of_city(city):
+        found.append(Example(normalise(entry.question), entry.id, None, -1))
+        for voice, questions in entry.similar.voices.items():
+            fold = _FOLD_OF_VOICE.get(voice, len(voice) % FOLDS)
+            found += [Example(normalise(question), entry.id, None, fold) for question in questions]
+        more = [q for questions in entry.similar.branches.values() for q in questions] + [*entry.similar.undecided]
+        found += [Example(normalise(question), entry.id, None, i % FOLDS) for i, question in enumerate(more)]
+    own = {entry.id for entry in knowledge.of_city(city)}
+    for i, miss in enumerate(knowledge.near_misses):
+        if miss.city in (city, None):
+            near = next((n for n in miss.near if n in own), None)
+            found.append(Example(normalise(miss.q), NONE, near, i * FOLDS // len(knowledge.near_misses)))
+    found += [Example(normalise(text), NONE, None, i % FOLDS) for i, text in enumerate(off_topic_questions())]
+    return _distinct(found)
+
+
+def off_topic_questions(path: Path = OFF_TOPIC) -> list[str]:
+    """Return the off-topic questions that Rasa learns from, too."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [line[2:] for line in content["nlu"][0]["examples"].splitlines() if line.startswith("- ")]
+
+
+def _distinct(examples: Iterable[Example]) -> list[Example]:
+    return list({example.text: example for example in examples if example.text}.values())

@@ -1,0 +1,83 @@
+"""The FAISS index of one city's questions, with a manifest that tells whether it still fits.
+
+Rows are titles and similar questions (label: the entry) and near misses and off-topic questions (label: "none").
+An index is never changed in place: a new one is built and swapped in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import ModelMissingError
+from retrieval.encoder import Vectors
+
+NEIGHBOURS = 40
+MANIFEST = "manifest.json"
+
+
+class Manifest(BaseModel):
+    """What the models under one folder were made from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int = 2
+    encoder: str
+    knowledge: str
+    rows: dict[str, int]
+
+
+@dataclass
+class VectorIndex:
+    """`labels[row]` is the entry that a row's question belongs to, or "none"; `near[row]` the entry it resembles."""
+
+    index: faiss.Index
+    labels: npt.NDArray[np.str_]
+    near: npt.NDArray[np.str_]
+
+    def search(self, vectors: Vectors, neighbours: int = NEIGHBOURS) -> tuple[Vectors, npt.NDArray[np.int64]]:
+        """Return cosines and rows of the nearest, both of shape (len(vectors), neighbours), best first."""
+        return self.index.search(vectors, min(neighbours, len(self.labels)))  # type: ignore[no-any-return]
+
+
+def build_index(vectors: Vectors, labels: Sequence[str], near: Sequence[str]) -> VectorIndex:
+    """Build an exact inner-product index over unit vectors."""
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return VectorIndex(index, np.array(labels), np.array(near))
+
+
+def save_index(index: VectorIndex, folder: Path, name: str) -> None:
+    """Write one index as `<name>.faiss` and `<name>.npz`."""
+    faiss.write_index(index.index, str(folder / f"{name}.faiss"))
+    np.savez(folder / f"{name}.npz", labels=index.labels, near=index.near)
+
+
+def load_index(folder: Path, name: str) -> VectorIndex:
+    """Read what `save_index` wrote."""
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        return VectorIndex(faiss.read_index(str(folder / f"{name}.faiss")), arrays["labels"], arrays["near"])
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest.
+
+    Raises:
+        ModelMissingError: there is none, or it is of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise ModelMissingError(f"no usable index at {folder}: run `helpdesk train`") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest; last, so that a broken build has none."""
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2), encoding="utf-8")

@@ -1,0 +1,56 @@
+"""Answer the one question of this package: which official entry, if any, answers these words in this city?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+
+from core.errors import ModelMissingError
+from core.scope import CITIES, City
+from knowledge.loader import Knowledge
+from retrieval.encoder import Encoder, load_encoder
+from retrieval.index import load_index, read_manifest
+from retrieval.judge import Judge, Judgement, load_judge
+from retrieval.normalise import normalise
+from retrieval.ranking import CityRanker
+from retrieval.train import ENCODER
+
+
+@dataclass
+class Retriever:
+    """Encoder, one ranker per city and the judge; safe to use from several threads."""
+
+    encoder: Encoder
+    rankers: dict[City, CityRanker]
+    judge: Judge
+
+    def search(self, text: str, city: City) -> Judgement:
+        """Judge the entries of one city for a parent's words, as typed."""
+        plain = normalise(text)
+        if not any(c.isalnum() for c in plain):
+            return Judgement("none", (), plain)
+        ranked = self.rankers[city].rank([plain], self.encoder.encode([plain]))[0]
+        return self.judge.judge(ranked, plain)
+
+
+def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | None = None) -> Retriever:
+    """Load what `train_retrieval` wrote.
+
+    Raises:
+        ModelMissingError: something is missing, or was made from other entries or by another encoder.
+    """
+    manifest = read_manifest(folder)
+    encoder = load_encoder(encoder_folder or folder / ENCODER)
+    for what, ours, theirs in (
+        ("entries", knowledge.digest, manifest.knowledge),
+        ("encoder", encoder.fingerprint, manifest.encoder),
+    ):
+        if ours != theirs:
+            raise ModelMissingError(f"the index at {folder} was made with other {what}: run `helpdesk train`")
+    rankers: dict[City, CityRanker] = {}
+    for city in CITIES:
+        lexical, vocabulary = joblib.load(folder / f"{city}.joblib")
+        rankers[city] = CityRanker(lexical, load_index(folder, city), vocabulary)
+    return Retriever(encoder, rankers, load_judge())

@@ -1,0 +1,51 @@
+"""The HTTP adapter against the running reference service: the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from backend_contract import BackendContract
+from pydantic import SecretStr
+from running_reference import KEY, running_service
+
+from core.errors import SettingsError
+from enrollment.backend import EnrollmentBackend
+from enrollment.client import HttpEnrollmentBackend
+from enrollment.errors import RefusedError
+
+
+@pytest.fixture(scope="module")
+def shared_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_service(f"sqlite:///{tmp_path_factory.mktemp('backend') / 'enrollment.db'}") as url:
+        yield url
+
+
+class TestHttpEnrollmentBackend(BackendContract):
+    @pytest.fixture
+    async def backend(self, shared_url: str) -> AsyncIterator[EnrollmentBackend]:
+        backend = HttpEnrollmentBackend(shared_url, KEY, 5.0)
+        yield backend
+        await backend.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("key", ["", "wrong"])
+async def test_a_wrong_or_missing_key_is_refused_by_name(shared_url: str, key: str) -> None:
+    backend = HttpEnrollmentBackend(shared_url, SecretStr(key), 5.0)
+    with pytest.raises(RefusedError, match="HELPDESK_ENROLLMENT_KEY"):
+        await backend.applications_of("cq-zhang", "chongqing")
+    await backend.aclose()
+
+
+@pytest.mark.parametrize("address", ["", "localhost:8100", "ftp://backend", "http://", "http://x:port"])
+def test_an_address_that_is_none_is_refused_at_once(address: str) -> None:
+    with pytest.raises(SettingsError, match="HELPDESK_ENROLLMENT_URL"):
+        HttpEnrollmentBackend(address, KEY, 1.0)
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "钥匙"])
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(SettingsError, match="HELPDESK_ENROLLMENT_KEY") as caught:
+        HttpEnrollmentBackend("http://127.0.0.1:1", SecretStr(key), 1.0)
+    assert key not in str(caught.value)
