@@ -1,4 +1,4 @@
-"""Is the service alive, and which of its parts are ready?"""
+"""Tell whether the service is alive, and which of its parts are ready."""
 
 from __future__ import annotations
 

@@ -88,9 +88,7 @@ async def send_message(request: Request, conversation: Opened, body: MessageBody
 
 
 @router.get("/{conversation_id}/messages")
-async def read_messages(
-    request: Request, conversation: Opened, after: Annotated[int, Query(ge=0)] = 0
-) -> Transcript:
+async def read_messages(request: Request, conversation: Opened, after: Annotated[int, Query(ge=0)] = 0) -> Transcript:
     """Return everything said after number `after`."""
     store = services(request).desk.store
     state = await asyncio.to_thread(store.get, conversation)

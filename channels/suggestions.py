@@ -30,7 +30,9 @@ async def suggest(
     judgements = [desk.retriever.search(q, c) for c in ((city,) if city else CITIES)]
     candidates = sorted((c for j in judgements for c in j.candidates), key=lambda c: -c.confidence)[:limit]
     suggestions = [
-        Suggestion(entry=entry_card(desk.knowledge, desk.knowledge.entries[c.entry_id]), confidence=round(c.confidence, 4))
+        Suggestion(
+            entry=entry_card(desk.knowledge, desk.knowledge.entries[c.entry_id]), confidence=round(c.confidence, 4)
+        )
         for c in candidates
     ]
     answerable = any(j.decision == "answer" for j in judgements)

@@ -79,7 +79,7 @@ def demo_token(settings: Settings, guardian: str) -> str:
     Raises:
         SettingsError: the demo key is not configured.
     """
-    city = _CITY_OF_DEMO.get(guardian.split("-")[0], "qingdao")
+    city = _CITY_OF_DEMO.get(guardian.split("-", maxsplit=1)[0], "qingdao")
     return _sign(settings, {"aud": settings.token_audience, "sub": guardian, "city": city}, LONGEST_LIFE)
 
 
@@ -92,7 +92,9 @@ def demo_staff_token(settings: Settings, role: str, scope: str = "") -> str:
 
 def _sign(settings: Settings, claims: dict[str, Any], life: int) -> str:
     if settings.demo_key_file is None:
-        raise SettingsError("HELPDESK_DEMO_KEY_FILE is not set: demo tokens exist only where the demo key is configured")
+        raise SettingsError(
+            "HELPDESK_DEMO_KEY_FILE is not set: demo tokens exist only where the demo key is configured"
+        )
     now = int(time.time())
     claims = {**claims, "iss": settings.token_issuer, "jti": str(uuid.uuid4()), "iat": now, "exp": now + life}
     return jwt.encode(claims, _demo_key(settings.demo_key_file), algorithm="EdDSA")

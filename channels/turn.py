@@ -71,7 +71,7 @@ async def receive(incoming: Incoming) -> FinishedTurn | None:
 
 
 async def open_turn(incoming: Incoming) -> FinishedTurn | None:
-    """Number the turn and keep what was said; one turn per conversation runs at a time, the next waits."""
+    """Open the turn and keep what was said; one turn per conversation runs at a time, the next waits."""
     store = incoming.desk.store
     shown = (incoming.text or "")[: incoming.desk.settings.message_max_chars]
     for attempt in range(_BUSY_TRIES):

@@ -29,7 +29,7 @@ def ask(
     candidates = [{"id": c.entry_id, "confidence": round(c.confidence, 4)} for c in judgement.candidates]
     entry = known.entries[judgement.best] if judgement.decision == "answer" and judgement.best else None
     if as_json:
-        result = {"decision": judgement.decision, "city": asked, "candidates": candidates}
+        result: dict[str, object] = {"decision": judgement.decision, "city": asked, "candidates": candidates}
         if entry:
             result |= {"entry": {"id": entry.id, "question": entry.question, "answer": entry.answer}}
         typer.echo(json.dumps(result, ensure_ascii=False))
@@ -38,6 +38,8 @@ def ask(
         typer.echo(f"{entry.id}  {entry.question}\n\n{entry.answer}\n")
         typer.echo(f"—— {document.title} · {document.publisher} · {entry.number}  ({judgement.confidence:.2f})")
     else:
-        nearest = "".join(f"\n  {c['confidence']:.2f}  {c['id']}  {known.entries[str(c['id'])].question}" for c in candidates[:3])
+        nearest = "".join(
+            f"\n  {c['confidence']:.2f}  {c['id']}  {known.entries[str(c['id'])].question}" for c in candidates[:3]
+        )
         typer.echo(f"{judgement.decision}: no official answer is certain enough; nearest:{nearest}")
     raise typer.Exit(0 if entry else 1)

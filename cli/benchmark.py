@@ -11,8 +11,6 @@ import typer
 
 from core.errors import HelpdeskError
 from core.settings import Settings, settings
-from evaluation.benchmark import parts, turns
-from evaluation.benchmark.bare import bare_rasa
 from evaluation.benchmark.figures import Figure, as_json, as_table, save
 from evaluation.questions import SETS, Group, Question, load_questions
 from knowledge.loader import load_knowledge
@@ -42,8 +40,8 @@ def benchmark(
 
 
 def load_texts() -> list[Question]:
-    """Return what is said: the development set's single questions with a city, shuffled the same way each time."""
-    asked = [q for q in load_questions(SETS / "answerable.jsonl") if q.city and q.group is Group.ANSWERABLE]
+    """Return what is said: the development sets' single questions with a city, shuffled the same way each time."""
+    asked = [q for q in load_questions(SETS) if q.city and q.group is Group.ANSWERABLE]
     random.Random(7).shuffle(asked)  # noqa: S311 - not a secret
     return asked
 
@@ -52,6 +50,8 @@ def take_figures(current: Settings, questions: list[Question]) -> list[Figure]:
     """Take all figures, telling each step on standard error."""
     from channels.tokens import demo_staff_token
     from cli.serve import running_service
+    from evaluation.benchmark import parts, turns
+    from evaluation.benchmark.bare import bare_rasa
 
     key = current.demo_key_file or current.var_dir / "benchmark-key.pem"
     current = current.model_copy(update={"demo_key_file": key})

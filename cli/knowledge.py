@@ -21,7 +21,8 @@ def check() -> None:
     known = load_knowledge()
     similar = sum(len(entry.similar_questions) for entry in known.entries.values())
     typer.echo(
-        f"{len(known.entries)} entries equal their sources; {similar} similar questions, {len(known.near_misses)} near misses"
+        f"{len(known.entries)} entries equal their sources; "
+        f"{similar} similar questions, {len(known.near_misses)} near misses"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,7 +44,10 @@ def serve() -> None:
     with running(current) as children:
         base = f"http://{current.host}:{current.port}"
         demo = f"\n  demo page   {base}/demo" if current.demo_key_file else ""
-        print(f"ready:\n  API         {base}/docs{demo}\n  health      {base}/readyz\nCtrl-C stops everything.", flush=True)
+        print(
+            f"ready:\n  API         {base}/docs{demo}\n  health      {base}/readyz\nCtrl-C stops everything.",
+            flush=True,
+        )
         try:
             while True:
                 time.sleep(0.5)
@@ -140,15 +144,27 @@ def _parts(current: Settings, base: dict[str, str]) -> Iterator[tuple[str, list[
         "SANIC_WORKERS": "1",
     }
     rasa = [str(current.rasa_python), "-m", "rasa", "run", "-i", "127.0.0.1", "-p", str(current.rasa_port)]
-    rasa += ["--model", str(current.var_dir / RASA_MODEL), "--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
+    rasa += [
+        "--model",
+        str(current.var_dir / RASA_MODEL),
+        "--endpoints",
+        "endpoints.yml",
+        "--credentials",
+        "credentials.yml",
+    ]
     yield "Rasa", rasa, rasa_environment, f"http://127.0.0.1:{current.rasa_port}/webhooks/rest/"
     if current.reference_backend:
         database = f"sqlite:///{current.log_folder / 'enrollment.db'}"
         reference = [sys.executable, "-m", "enrollment.reference", "--port", str(current.reference_port)]
-        yield "reference backend", [*reference, "--database", database], {
-            **base,
-            "HELPDESK_ENROLLMENT_KEY": current.enrollment_key.get_secret_value(),
-        }, f"http://127.0.0.1:{current.reference_port}/health"
+        yield (
+            "reference backend",
+            [*reference, "--database", database],
+            {
+                **base,
+                "HELPDESK_ENROLLMENT_KEY": current.enrollment_key.get_secret_value(),
+            },
+            f"http://127.0.0.1:{current.reference_port}/health",
+        )
     app = [sys.executable, "-m", "uvicorn", "channels.main:create", "--factory", "--host", current.host]
     app += ["--port", str(current.port), "--no-access-log", "--log-level", "warning", "--no-server-header"]
     yield "app", app, base, f"http://{host}:{current.port}/healthz"
@@ -159,18 +175,15 @@ def _start(current: Settings, name: str, command: list[str], environment: dict[s
     log = current.log_folder / f"{name.replace(' ', '-').lower()}.log"
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603
-            command, cwd=ROOT, env=environment, stdout=file, stderr=file, preexec_fn=_die_with_parent
+            [*_dies_with_parent(), *command], cwd=ROOT, env=environment, stdout=file, stderr=file, process_group=0
         )
     return Child(name, process, ready_at, log)
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to end this child when its parent ends, however that happens; ignore Ctrl-C, the parent stops us."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.setpgrp()
+def _dies_with_parent() -> list[str]:
+    """Return the prefix that has the kernel end a child when this process ends, however that happens."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _wait_ready(children: list[Child]) -> None:

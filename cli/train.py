@@ -23,7 +23,9 @@ RASA_MODEL = "rasa/helpdesk.tar.gz"
 RASA_SOURCES = ("config.yml", "domain.yml", "bot/data", "bot/dictionaries", "bot/components", "requirements/rasa.txt")
 
 
-def train(force: Annotated[bool, typer.Option("--force", help="Train everything, even what is up to date.")] = False) -> None:
+def train(
+    force: Annotated[bool, typer.Option("--force", help="Train everything, even what is up to date.")] = False,
+) -> None:
     """Train Rasa and retrieval, side by side; what is up to date is skipped."""
     current = settings()
     known = load_knowledge()
@@ -107,7 +109,9 @@ def _retrieval_is_current(current: Settings, known: Knowledge) -> bool:
     if current.encoder_folder:
         from retrieval.encoder import load_encoder
 
-        return manifest.knowledge == known.digest and manifest.encoder == load_encoder(current.encoder_folder).fingerprint
+        return (
+            manifest.knowledge == known.digest and manifest.encoder == load_encoder(current.encoder_folder).fingerprint
+        )
     return manifest.knowledge == known.digest and (current.var_dir / "retrieval/encoder/modules.json").exists()
 
 

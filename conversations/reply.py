@@ -63,12 +63,11 @@ class TextMessage(_Shape):
 class Choice(_Shape):
     """What an option stands for; kept by the server, never sent."""
 
-    do: Literal["answer", "city", "branch", "solved", "not_it", "none", "person", "child", "ask"]
+    do: Literal["answer", "city", "branch", "solved", "not_it", "none", "person", "child", "case"]
     entry_id: str | None = None
     branch: str | None = None
     city: City | None = None
     application_id: str | None = None
-    question: str | None = None
 
 
 class Option(_Shape):

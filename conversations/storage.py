@@ -152,7 +152,9 @@ class ConversationStore:
         """Open a turn: number it, keep what the parent said, and shut the door to a second turn until it ends.
 
         Args:
+            conversation_id: an authenticated conversation.
             text: the parent's words, masked; ignored for a payload, whose option's label is kept instead.
+            payload: the id of an option that was offered.
 
         Raises:
             UnknownOptionError: the payload was not offered in this conversation.

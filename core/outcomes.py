@@ -23,11 +23,9 @@ class Outcome(StrEnum):
 
     ANSWERED = "answered"
     ANSWERED_SEVERAL = "answered_several"
-    ANSWERED_IN_PART = "answered_in_part"
     ANSWERED_BY_CHOICE = "answered_by_choice"
     ASKED_WHICH = "asked_which"
     ASKED_CITY = "asked_city"
-    ASKED_WHAT = "asked_what"
     NO_OFFICIAL_ANSWER = "no_official_answer"
     OFF_TOPIC = "off_topic"
     NO_MORE_CANDIDATES = "no_more_candidates"
@@ -59,11 +57,9 @@ class Outcome(StrEnum):
 _KIND_OF: dict[Outcome, Kind] = {
     Outcome.ANSWERED: Kind.ANSWER,
     Outcome.ANSWERED_SEVERAL: Kind.ANSWER,
-    Outcome.ANSWERED_IN_PART: Kind.ANSWER,
     Outcome.ANSWERED_BY_CHOICE: Kind.ANSWER,
     Outcome.ASKED_WHICH: Kind.CLARIFY,
     Outcome.ASKED_CITY: Kind.CLARIFY,
-    Outcome.ASKED_WHAT: Kind.CLARIFY,
     Outcome.NO_OFFICIAL_ANSWER: Kind.NO_ANSWER,
     Outcome.OFF_TOPIC: Kind.NO_ANSWER,
     Outcome.NO_MORE_CANDIDATES: Kind.NO_ANSWER,

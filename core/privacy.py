@@ -12,9 +12,7 @@ _GAP = r"[\s\-_.·]{0,2}"
 _DIGIT = r"[0-9〇零一二三四五六七八九幺]"
 _ID = re.compile(rf"(?<![0-9A-Za-z])(?:{_DIGIT}{_GAP}){{17}}[0-9xX〇零一二三四五六七八九幺](?![0-9A-Za-z])")
 _OLD_ID = re.compile(r"(?<![0-9A-Za-z])[1-9]\d{5}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}(?![0-9A-Za-z])")
-_MOBILE = re.compile(
-    rf"(?<![0-9])(?:(?:\+?86){_GAP})?[1一幺]{_GAP}[3-9三四五六七八九](?:{_GAP}{_DIGIT}){{9}}(?![0-9])"
-)
+_MOBILE = re.compile(rf"(?<![0-9])(?:(?:\+?86){_GAP})?[1一幺]{_GAP}[3-9三四五六七八九](?:{_GAP}{_DIGIT}){{9}}(?![0-9])")
 ID_MASK = "[身份证号]"
 PHONE_MASK = "[手机号]"
 
@@ -36,4 +34,3 @@ def mask_personal_data(text: str) -> str:
     for start, end, mask in sorted(spans, reverse=True):
         text = text[:start] + mask + text[end:]
     return text
-

@@ -44,14 +44,17 @@ class Settings(BaseSettings):
     rasa_url: str = Field("", description="Address of Rasa; empty: loopback on the Rasa port.")
     rasa_timeout: float = Field(6.0, gt=0, le=60, description="Seconds to wait for Rasa before answering without it.")
     rasa_python: Path = Field(
-        ROOT / ".venv-rasa/bin/python", description="Python of the Rasa environment, used by `helpdesk train` and `serve`."
+        ROOT / ".venv-rasa/bin/python",
+        description="Python of the Rasa environment, for `train` and `serve`.",
     )
     action_secret: SecretStr = Field(
-        SecretStr(""), description="Shared secret of Rasa and the action webhook; empty: `serve` makes one at each start."
+        SecretStr(""),
+        description="Shared secret of Rasa and the action webhook; empty: `serve` makes one at each start.",
     )
 
     encoder: str = Field(
-        "", description="Folder of a SentenceTransformer to use instead of the project's own encoder, e.g. bge-small-zh-v1.5."
+        "",
+        description="Folder of a SentenceTransformer to use instead of our own encoder, e.g. bge-small-zh-v1.5.",
     )
 
     enrollment_url: str = Field("", description="Address of the enrolment backend; empty: the reference backend's.")
@@ -67,23 +70,27 @@ class Settings(BaseSettings):
     token_audience: str = Field("helpdesk", description="Required `aud` of parents' tokens.")
     token_leeway: int = Field(30, ge=0, le=120, description="Clock skew in seconds that is accepted in a token.")
     demo_key_file: Path | None = Field(
-        None, description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist."
+        None,
+        description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist.",
     )
 
     limit_per_address: str = Field("600/minute", description="Calls per client address that change something.")
     limit_per_conversation: str = Field("60/minute", description="Messages per conversation.")
     limit_exempt: str = Field(
         "127.0.0.1/32,::1/128",
-        description="Networks whose direct calls are not limited (this machine's own tools); calls passed on by a proxy are.",
+        description="Networks whose direct calls are not limited; calls that a proxy passes on are.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1/32,::1/128", description="Networks whose X-Forwarded-For header names the client."
     )
-    embed_origins: str = Field("", description="Origins, comma-separated, that may embed the widget; empty: the same one.")
+    embed_origins: str = Field(
+        "", description="Origins, comma-separated, that may embed the widget; empty: the same one."
+    )
     message_max_chars: int = Field(500, ge=50, le=4000, description="Longest message in characters.")
 
     batch_ended_on: date = Field(
-        date(2025, 8, 31), description="Last day of the Chongqing document's enrolment period; later answers carry its note."
+        date(2025, 8, 31),
+        description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
     )
 
     @field_validator("limit_exempt", "trusted_proxies")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from evaluation.questions import Group, Question
 from evaluation.replies import Reply
 
-Shares = dict[str, float]
+Shares = dict[str, int | float]
 Labels = Mapping[tuple[str, str], str]
 KIND_OF_INTENT = {"case_status": "case", "human_handoff": "handoff", "chitchat": "small_talk"}
 _CITY_OF_PREFIX = {"cq": "chongqing", "qd": "qingdao"}
@@ -47,7 +47,9 @@ class Judged(NamedTuple):
     branch: BranchVerdict | None
 
 
-_VERDICTS_OF = {
+WITH_CITY = "answerable_with_city"
+_NAMES = (Group.ANSWERABLE.value, WITH_CITY, *(group.value for group in Group if group is not Group.ANSWERABLE))
+_VERDICTS_OF: Mapping[str, tuple[Verdict, ...]] = {
     Group.UNANSWERABLE: (Verdict.FALSE_ANSWER, Verdict.CLARIFIED, Verdict.DECLINED),
     Group.INTENTS: (Verdict.RIGHT, Verdict.OTHER_KIND),
 }
@@ -110,17 +112,20 @@ def judge_branch(question: Question, reply: Reply, labels: Labels) -> BranchVerd
 
 
 def group_figures(judged: Iterable[Judged]) -> dict[str, Shares]:
-    """Return group → {"questions": count, verdict: share …}; groups without a question are left out."""
-    counts: dict[Group, Counter[Verdict]] = defaultdict(Counter)
+    """Return group → {"questions": count, verdict: share …}; groups without a question are left out.
+
+    `answerable_with_city` is the part of `answerable` whose city was given: without one, asking for it is often the best
+    that can be done, which is clarified and not correct.
+    """
+    counts: dict[str, Counter[Verdict]] = defaultdict(Counter)
     branches: Counter[BranchVerdict] = Counter()
     for one in judged:
         counts[one.question.group][one.verdict] += 1
+        if one.question.group is Group.ANSWERABLE and one.question.city:
+            counts[WITH_CITY][one.verdict] += 1
         branches.update([one.branch] if one.branch else [])
-    figures = {
-        group.value: _shares(counts[group], _VERDICTS_OF.get(group, _ANSWERABLE_VERDICTS))
-        for group in Group
-        if group in counts
-    }
+    found = [name for name in _NAMES if name in counts]
+    figures = {name: _shares(counts[name], _VERDICTS_OF.get(name, _ANSWERABLE_VERDICTS)) for name in found}
     for shares in figures.values():
         if "correct" in shares:
             shares["correct_or_clarified"] = round(shares["correct"] + shares["clarified"], 4)

@@ -16,7 +16,7 @@ _INCH_PER_CLASS = 0.19
 
 def draw_confusion(pairs: Sequence[tuple[str, str]], path: Path, title: str) -> None:
     """Draw how often each expected name (row) was taken for each other (column); `pairs` are (expected, chosen)."""
-    rows = sorted({expected for expected, _ in pairs})
+    rows = sorted({expected for expected, _ in pairs}) or [NO_ENTRY]
     columns = sorted({*rows, *(chosen for _, chosen in pairs)})
     counts = np.zeros((len(rows), len(columns)))
     for expected, chosen in pairs:

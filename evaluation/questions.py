@@ -112,7 +112,7 @@ def _files(path: Path) -> list[Path]:
             raise QuestionSetError(f"{path}: there is no .jsonl file in this folder; name a question set")
         return files
     if not path.is_file():
-        raise QuestionSetError(f"{path}: there is no such file; name a question set, e.g. {SETS / 'answerable.jsonl'}")
+        raise QuestionSetError(f"{path}: there is no such file; name a question set, e.g. {SETS / 'development.jsonl'}")
     return [path]
 
 

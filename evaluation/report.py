@@ -19,6 +19,7 @@ from evaluation.results import Result, Row, first_choices, singles
 
 PAGE = "index.html"
 RESULT = "result.json"
+CITY_ASKED = "city?"
 _SECTIONS: Mapping[str, int] = {
     name: i for i, name in enumerate(("wrong", "false_answer", "missed", "other_kind", "branch", "clarified"))
 }
@@ -100,6 +101,8 @@ def _chosen(row: Row) -> str:
     chosen = row.reply.first_choice
     if chosen in row.question.expect:
         return row.question.expect[0]
+    if chosen is None and any(option.city for option in row.reply.options):
+        return CITY_ASKED
     return chosen or NO_ENTRY
 
 

@@ -14,7 +14,8 @@ _CHROME = (re.compile(r"^您即将离开“.*$"), re.compile(r"^本文转载自.
 _NUMBERED = re.compile(r"^(\d+)\.(.+\?)$")
 _Q, _A = re.compile(r"^Q(\d+)$"), re.compile(r"^A(\d+)$")
 _HAN = r"\u3400-\u9fff"
-_STRAY_SPACE = re.compile(rf"(?<=[{_HAN}])[ \t\u3000]+(?=[{_HAN}])|[ \t\u3000]+(?=[,.;:!?)\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\u201d\u2019\uff09\u3011\u300b])")
+_CLOSING = r"[,.;:!?)\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\u201d\u2019\uff09\u3011\u300b]"
+_STRAY_SPACE = re.compile(rf"(?<=[{_HAN}])[ \t\u3000]+(?=[{_HAN}])|[ \t\u3000]+(?={_CLOSING})")
 
 
 @dataclass(frozen=True, slots=True)

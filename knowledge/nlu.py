@@ -16,7 +16,7 @@ HEADER = '# Made from knowledge/ by "helpdesk knowledge nlu"; edit the similar q
 
 
 def topic_examples(knowledge: Knowledge) -> dict[str, list[str]]:
-    """Return topic → example questions: titles, similar questions, and near misses (they have the topic, if no answer)."""
+    """Return topic → example questions: titles, similar questions, and near misses, which have a topic if no answer."""
     examples: dict[str, dict[str, None]] = defaultdict(dict)
     for entry in knowledge.entries.values():
         for question in (entry.question, *entry.similar_questions):

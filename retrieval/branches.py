@@ -27,7 +27,7 @@ class BranchJudge:
         model = self.models.get(entry_id)
         if model is None:
             return None
-        chances = model.probabilities([text])[0]
+        chances = model.probabilities(text)
         best = int(np.argmax(chances))
         branch = model.classes[best]
         return branch if branch != NONE and chances[best] >= CERTAIN else None

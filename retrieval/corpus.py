@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -11,10 +12,12 @@ import yaml
 from core.scope import City
 from knowledge.loader import Knowledge
 from retrieval.lexical import NONE
+from retrieval.noise import homophones, with_slips
 from retrieval.normalise import normalise
 
 OFF_TOPIC = Path(__file__).resolve().parent.parent / "bot/data/nlu/out_of_scope.yml"
 FOLDS = 3
+NOISY = 0.4
 _FOLD_OF_VOICE = {"phone": 0, "everyday": 0, "elders": 1, "story": 1, "facets": 2, "indirect": 2}
 
 
@@ -45,6 +48,18 @@ def examples_of(knowledge: Knowledge, city: City) -> list[Example]:
             found.append(Example(normalise(miss.q), NONE, near, i * FOLDS // len(knowledge.near_misses)))
     found += [Example(normalise(text), NONE, None, i % FOLDS) for i, text in enumerate(off_topic_questions())]
     return _distinct(found)
+
+
+def with_noise(examples: Sequence[Example], *, seed: int = 7) -> list[Example]:
+    """Return the examples and, for a share of them, a second copy with typing slips."""
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    same_sound = homophones(example.text for example in examples)
+    noisy = [
+        replace(example, text=with_slips(example.text, same_sound, dice))
+        for example in examples
+        if dice.random() < NOISY
+    ]
+    return _distinct([*noisy, *examples])
 
 
 def off_topic_questions(path: Path = OFF_TOPIC) -> list[str]:

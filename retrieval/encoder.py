@@ -21,6 +21,7 @@ from core.errors import ModelMissingError
 from retrieval.grams import all_grams
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -58,7 +59,7 @@ class Encoder:
         with torch.inference_mode():
             output = self._model(self._model.preprocess(prepared))["sentence_embedding"]
         vectors = output.numpy().astype(np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
 
 def as_grams(text: str) -> str:
@@ -127,7 +128,7 @@ def train_encoder(
         dimensions=dimensions,
     )
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=_UNKNOWN))
-    tokenizer.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = WhitespaceSplit()
     module = StaticEmbedding(tokenizer, embedding_weights=torch.from_numpy(weights))
     return SentenceTransformer(modules=[module], device="cpu")
 
@@ -183,7 +184,7 @@ def _contrast(
     return np.asarray(bag.weight.detach().numpy() * idf[:, None], dtype=np.float32)
 
 
-def _supervised_contrast(vectors: torch.Tensor, classes: torch.Tensor, temperature: float) -> torch.Tensor:  # noqa: F821
+def _supervised_contrast(vectors: torch.Tensor, classes: torch.Tensor, temperature: float) -> torch.Tensor:
     import torch
 
     similarity = (vectors @ vectors.T / temperature).fill_diagonal_(-1e9)

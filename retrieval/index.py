@@ -43,7 +43,7 @@ class VectorIndex:
 
     def search(self, vectors: Vectors, neighbours: int = NEIGHBOURS) -> tuple[Vectors, npt.NDArray[np.int64]]:
         """Return cosines and rows of the nearest, both of shape (len(vectors), neighbours), best first."""
-        return self.index.search(vectors, min(neighbours, len(self.labels)))  # type: ignore[no-any-return]
+        return self.index.search(vectors, min(neighbours, len(self.labels)))
 
 
 def build_index(vectors: Vectors, labels: Sequence[str], near: Sequence[str]) -> VectorIndex:

@@ -1,4 +1,4 @@
-"""Judge the candidates: is there an answer, must we ask, or is there none?
+"""Judge the candidates: whether there is an answer, we must ask, or there is none.
 
 One confidence in [0, 1] per candidate: the calibrated probability that the entry answers the question, a logistic
 function of the ranking's features. Weights and thresholds are data: `judge.yml`, beside the run that chose them.
@@ -6,6 +6,7 @@ function of the ranking's features. Weights and thresholds are data: `judge.yml`
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -68,6 +69,14 @@ class Judgement:
     def confidence(self) -> float:
         """The best candidate's confidence; 0 without one."""
         return self.candidates[0].confidence if self.candidates else 0.0
+
+    @property
+    def none(self) -> float:
+        """How much the question looks like the known unanswerable ones, in [0, 1]; the lower of the two views."""
+        if not self.candidates or not self.candidates[0].features:
+            return 1.0
+        features = self.candidates[0].features
+        return math.exp(min(features["log_none_characters"], features["log_none_sounds"]))
 
     @property
     def best(self) -> str | None:

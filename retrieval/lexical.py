@@ -6,6 +6,7 @@ which entry it is and whether there is an answer at all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,22 +23,35 @@ _VIEWS: dict[str, Callable[[str], list[str]]] = {"characters": char_grams, "soun
 
 @dataclass
 class LexicalModel:
-    """One view of one city: `probabilities` has a column per class in `classes`, "none" among them."""
+    """One view of one city, as plain arrays, since scoring one question at a time through scikit-learn is slow.
+
+    `weights` has shape (grams, classes), `idf` (grams,), `bias` (classes,); "none" is among `classes`.
+    """
 
     view: str
-    vectoriser: TfidfVectorizer
+    vocabulary: dict[str, int]
+    idf: npt.NDArray[np.float32]
     classes: list[str]
     weights: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
 
-    def probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return P(class | text), shape (len(texts), len(classes)), of texts in normal form."""
-        scores = self.vectoriser.transform(texts) @ self.weights + self.bias
-        scores = np.exp(scores - scores.max(1, keepdims=True))
-        return np.asarray(scores / scores.sum(1, keepdims=True), dtype=np.float32)
+    def probabilities(self, text: str) -> npt.NDArray[np.float32]:
+        """Return P(class | text), shape (len(classes),), of a text in normal form."""
+        counts = Counter(_VIEWS[self.view](text))
+        known = [(self.vocabulary[gram], count) for gram, count in counts.items() if gram in self.vocabulary]
+        scores = self.bias
+        if known:
+            rows, times = np.array(known).T
+            tf = 1 + np.log(times.astype(np.float32))
+            tfidf = tf * self.idf[rows]
+            scores = scores + (tfidf / np.linalg.norm(tfidf)) @ self.weights[rows]
+        exponents = np.exp(scores - scores.max())
+        return np.asarray(exponents / exponents.sum(), dtype=np.float32)
 
 
-def train_lexical(texts: Sequence[str], labels: Sequence[str], view: str, *, strength: float = 30.0) -> LexicalModel:
+def train_lexical(
+    texts: Sequence[str], labels: Sequence[str], view: str, *, strength: float = 30.0, rarest: int = 1
+) -> LexicalModel:
     """Train one view.
 
     Args:
@@ -45,8 +59,18 @@ def train_lexical(texts: Sequence[str], labels: Sequence[str], view: str, *, str
         labels: an entry's id, or "none".
         view: `characters`, or `sounds` (characters and pinyin).
         strength: inverse regularisation C of the logistic regression.
+        rarest: grams in fewer texts are left out.
     """
-    vectoriser = TfidfVectorizer(analyzer=_VIEWS[view], sublinear_tf=True, dtype=np.float32)
-    model = LogisticRegression(C=strength, max_iter=120).fit(vectoriser.fit_transform(texts), labels)
-    weights = np.ascontiguousarray(model.coef_.T, dtype=np.float32)
-    return LexicalModel(view, vectoriser, list(model.classes_), weights, model.intercept_.astype(np.float32))
+    vectoriser = TfidfVectorizer(analyzer=_VIEWS[view], sublinear_tf=True, min_df=rarest, dtype=np.float32)
+    model = LogisticRegression(C=strength, max_iter=80, tol=1e-3).fit(vectoriser.fit_transform(texts), labels)
+    coefficients, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.concatenate([-bias, bias]) / 2
+    return LexicalModel(
+        view,
+        {str(gram): int(at) for gram, at in vectoriser.vocabulary_.items()},
+        vectoriser.idf_.astype(np.float32),
+        [str(name) for name in model.classes_],
+        np.ascontiguousarray(coefficients.T, dtype=np.float32),
+        bias.astype(np.float32),
+    )

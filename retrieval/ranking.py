@@ -59,16 +59,18 @@ class CityRanker:
 
     def rank(self, texts: Sequence[str], vectors: Vectors) -> list[Ranked]:
         """Rank entries for each text (normal form) with its vector, shape (len(texts), dimensions)."""
-        tables = [model.probabilities(texts) for model in self.lexical]
         cosines, rows = self.index.search(vectors)
         return [
-            self._rank_one(text, [table[i] for table in tables], cosines[i], self.index.labels[rows[i]])
+            self._rank_one(
+                text,
+                [model.probabilities(text) for model in self.lexical],
+                cosines[i],
+                self.index.labels[rows[i]].tolist(),
+            )
             for i, text in enumerate(texts)
         ]
 
-    def _rank_one(
-        self, text: str, rows: list[npt.NDArray[np.float32]], cosines: Vectors, labels: npt.NDArray[np.str_]
-    ) -> Ranked:
+    def _rank_one(self, text: str, rows: list[npt.NDArray[np.float32]], cosines: Vectors, labels: list[str]) -> Ranked:
         classes = self.lexical[0].classes
         none_at = classes.index(NONE)
         logs = [np.log(np.maximum(row, _FLOOR)) for row in rows]
@@ -105,19 +107,17 @@ class CityRanker:
 
     def _novelty(self, text: str, entry: str) -> float:
         """Share in [0, 1] of the text's 2-grams that neither the entry nor its similar questions contain."""
-        grams = [g for g in char_grams(text, 2) if len(g) == 2]
+        grams = two_grams(text)
         known = self.vocabulary[entry]
         return sum(g not in known for g in grams) / max(1, len(grams))
 
 
-def _by_label(
-    cosines: Vectors, labels: npt.NDArray[np.str_]
-) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+def _by_label(cosines: Vectors, labels: list[str]) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return label → best cosine, mean of its best four (missing ones count 0), share of the ten nearest."""
     found: dict[str, list[float]] = {}
-    for cosine, label in zip(cosines.tolist(), labels.tolist(), strict=True):
+    for cosine, label in zip(cosines.tolist(), labels, strict=True):
         found.setdefault(label, []).append(cosine)
-    nearest = labels[:10].tolist()
+    nearest = labels[:10]
     return (
         {label: values[0] for label, values in found.items()},
         {label: sum(values[:_MEAN_OF]) / _MEAN_OF for label, values in found.items()},
@@ -127,4 +127,9 @@ def _by_label(
 
 def vocabulary_of(texts: Sequence[str]) -> frozenset[str]:
     """Return the 2-grams of the texts."""
-    return frozenset(gram for text in texts for gram in char_grams(text, 2) if len(gram) == 2)
+    return frozenset(gram for text in texts for gram in two_grams(text))
+
+
+def two_grams(text: str) -> list[str]:
+    """Return the text's character 2-grams."""
+    return [gram for gram in char_grams(text, 2) if len(gram) == 2]

@@ -1,4 +1,4 @@
-"""Answer the one question of this package: which official entry, if any, answers these words in this city?"""
+"""Answer the one question of this package: which official entry, if any, answers these words in this city."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import joblib
 from core.scope import CITIES, City
 from knowledge.loader import Knowledge
 from retrieval.branches import train_branches
-from retrieval.corpus import Example, examples_of
+from retrieval.corpus import Example, examples_of, with_noise
 from retrieval.encoder import Encoder, load_encoder, save_encoder, train_encoder
 from retrieval.index import Manifest, build_index, save_index, write_manifest
 from retrieval.lexical import NONE, train_lexical
@@ -54,15 +54,17 @@ def train_retrieval(knowledge: Knowledge, folder: Path, encoder_folder: Path | N
 
 def fit_encoder(examples: Sequence[Example], folder: Path) -> None:
     """Train our encoder; each unanswerable question is a class of its own."""
-    distinct = {(e.text, e.entry): e for e in examples}.values()
+    distinct = {(e.text, e.entry): e for e in with_noise(examples)}.values()
     labels = [e.entry if e.entry != NONE else f"{NONE} {i}" for i, e in enumerate(distinct)]
     save_encoder(train_encoder([e.text for e in distinct], labels), folder)
 
 
 def fit_city(knowledge: Knowledge, city: City, examples: Sequence[Example], encoder: Encoder) -> CityRanker:
     """Train one city's lexical models and build its index."""
+    noisy = with_noise(examples)
+    texts, labels = [e.text for e in noisy], [e.entry for e in noisy]
+    lexical = (train_lexical(texts, labels, "characters"), train_lexical(texts, labels, "sounds", rarest=2))
     texts, labels = [e.text for e in examples], [e.entry for e in examples]
-    lexical = (train_lexical(texts, labels, "characters"), train_lexical(texts, labels, "sounds"))
     index = build_index(encoder.encode(texts), labels, [e.near or "" for e in examples])
     known: dict[str, list[str]] = {e.id: [normalise(e.answer)] for e in knowledge.of_city(city)}
     for example in examples:

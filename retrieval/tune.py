@@ -25,7 +25,7 @@ from retrieval.ranking import FEATURES
 from retrieval.train import Progress, fit_city, fit_encoder
 
 HIDDEN = 12
-FALSE_ANSWERS = 0.035
+FALSE_ANSWERS = 0.075
 FALSE_QUESTIONS = 0.14
 
 
@@ -41,7 +41,10 @@ class HeldOut:
 
 def hold_out(knowledge: Knowledge, progress: Progress) -> HeldOut:
     """Collect the features of every question while its writers were not trained on."""
-    features, right, question, answerable = [], [], [], []
+    features: list[npt.NDArray[np.float32]] = []
+    right: list[list[bool]] = []
+    question: list[list[int]] = []
+    answerable: list[bool] = []
     examples = {city: examples_of(knowledge, city) for city in CITIES}
     for fold in range(FOLDS):
         progress(f"fold {fold + 1} of {FOLDS}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bot.actions.cards import answer_messages, city_options, entry_options, feedback_options, person_option
 from bot.actions.desk import Work
-from bot.actions.questions import leans, may_lean, splits_of
+from bot.actions.questions import LONGEST_FOLLOW_UP, NONE_ALONE, leans, splits_of
 from conversations.reply import Message, Pending, Reply
 from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
 from retrieval.judge import Judgement
+
+PROGRESS = "progress_general"
 
 
 async def answer_question(work: Work) -> Reply:
@@ -55,7 +57,8 @@ def no_answer(work: Work, judgement: Judgement | None = None) -> Reply:
     """Say that the Q&A has no answer, and offer a person."""
     work.memory.unanswered += 1
     details = trace(judgement) if judgement else {}
-    messages: list[Message] = [work.say("no_official_answer"), person_option(work)]
+    own_case = bool(work.intent and work.intent.name == PROGRESS)
+    messages: list[Message] = [work.say("no_official_answer"), person_option(work, offer_case=own_case)]
     confidence = judgement.confidence if judgement else 0.0
     return work.reply(Outcome.NO_OFFICIAL_ANSWER, messages, confidence, **details)
 
@@ -84,16 +87,19 @@ def _whole(work: Work, question: str) -> str:
 
 
 def _in_context(work: Work, question: str, city: City) -> Judgement:
-    """Judge the question alone and, where it may be half of one, together with the message before."""
+    """Judge the question alone; only if it can't stand alone, together with the message before.
+
+    It can't if it leans on that message by its form, or if both readings lead to the same entry. A question that looks
+    like the known unanswerable ones stays unanswered, whatever came before.
+    """
     search = work.desk.retriever.search
     alone = search(question, city)
     before = work.memory.last_question
-    if not before or not may_lean(question) or (alone.decision == "answer" and not leans(question)):
-        return alone
-    if alone.decision == "none" and not leans(question) and alone.confidence < work.desk.retriever.judge.thresholds.option:
+    if alone.decision == "answer" or not before or len(question) > LONGEST_FOLLOW_UP or alone.none > NONE_ALONE:
         return alone
     together = search(f"{before} {question}", city)
-    return together if together.confidence > alone.confidence else alone
+    same = alone.best == together.best and alone.confidence >= work.desk.retriever.judge.thresholds.option
+    return together if (leans(question) or same) and together.confidence > alone.confidence else alone
 
 
 def _two_answers(work: Work, question: str, city: City) -> list[Judgement]:

@@ -14,6 +14,7 @@ from bot.actions.talking import confirm, decline, explain_again, note_scope, sma
 from core.scope import CITIES
 
 SURE_INTENT = 0.75
+LIKELY_INTENT = 0.4
 _YIELDING: tuple[Act, ...] = (decline, small_talk, confirm, explain_again, note_scope)
 
 
@@ -22,7 +23,8 @@ def decide(work: Work, act: Act) -> Act:
     if act is answer_question:
         return act
     sure = bool(work.intent and work.intent.confidence >= SURE_INTENT)
-    if act is note_scope and not work.named.tells_scope:
+    likely = bool(work.intent and work.intent.confidence >= LIKELY_INTENT)
+    if (act in _YIELDING and not likely) or (act is note_scope and not work.named.tells_scope):
         return answer_question
     if act in _YIELDING and act is not note_scope and work.memory.last_question and leans(work.text) and not sure:
         return answer_question

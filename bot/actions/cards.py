@@ -82,12 +82,13 @@ def city_options(work: Work, name: str = "ask_city") -> OptionsMessage:
     )
 
 
-def person_option(work: Work) -> OptionsMessage:
-    """Return the offer of a person."""
+def person_option(work: Work, *, offer_case: bool = False) -> OptionsMessage:
+    """Return the offer of a person and, where it may help, of one's own application."""
     say = work.desk.words.say
-    return OptionsMessage(
-        text=say("offer_person"), purpose="person", options=[Option(label=say("person_option"), choice=Choice(do="person"))]
-    )
+    options = [Option(label=say("person_option"), choice=Choice(do="person"))]
+    if offer_case:
+        options.insert(0, Option(label=say("case_option"), choice=Choice(do="case")))
+    return OptionsMessage(text=say("offer_person"), purpose="person", options=options)
 
 
 def entry_options(work: Work, entry_ids: list[str], name: str) -> OptionsMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from bot.actions.answering import answer_in_city, no_answer
 from bot.actions.cards import answer_card, answer_messages, entry_options, feedback_options, person_option
@@ -12,7 +13,6 @@ from bot.actions.person import offer_person
 from conversations.reply import Choice, Pending, Reply
 from core.outcomes import Outcome
 from core.scope import Scope
-from retrieval.normalise import normalise
 
 
 async def choose(work: Work) -> Reply:
@@ -20,30 +20,7 @@ async def choose(work: Work) -> Reply:
     choice = work.turn.choice
     if choice is None:
         raise ValueError("this turn has no choice")
-    match choice.do:
-        case "city":
-            return await _city(work, choice)
-        case "answer" | "branch":
-            return await _entry(work, choice)
-        case "solved":
-            await _note(work, "solved")
-            return work.reply(Outcome.MARKED_SOLVED, [work.say("marked_solved")])
-        case "not_it" | "none":
-            return await _next_candidates(work, choice)
-        case "person":
-            return await offer_person(work)
-        case "child":
-            work.memory.chosen_child = choice.application_id
-            return await show_case(work)
-        case "ask":
-            return await _ask(work, choice)
-
-
-async def _ask(work: Work, choice: Choice) -> Reply:
-    work.text = normalise(choice.question or "")
-    if work.scope.city is None:
-        raise ValueError("a quick question is offered within a city only")
-    return answer_in_city(work, work.text, work.scope.city)
+    return await _ACTS[choice.do](work, choice)
 
 
 async def _city(work: Work, choice: Choice) -> Reply:
@@ -101,3 +78,30 @@ async def _note(work: Work, verdict: str, entry_id: str | None = None) -> None:
     entry_id = entry_id or next(iter(work.memory.last_entries), None)
     store = work.desk.store
     await asyncio.to_thread(store.note_feedback, work.turn, verdict, entry_id, work.memory.last_question)
+
+
+async def _solved(work: Work, _: Choice) -> Reply:
+    await _note(work, "solved")
+    return work.reply(Outcome.MARKED_SOLVED, [work.say("marked_solved")])
+
+
+async def _person(work: Work, _: Choice) -> Reply:
+    return await offer_person(work)
+
+
+async def _case(work: Work, choice: Choice) -> Reply:
+    work.memory.chosen_child = choice.application_id
+    return await show_case(work)
+
+
+_ACTS: dict[str, Callable[[Work, Choice], Awaitable[Reply]]] = {
+    "city": _city,
+    "answer": _entry,
+    "branch": _entry,
+    "solved": _solved,
+    "not_it": _next_candidates,
+    "none": _next_candidates,
+    "person": _person,
+    "child": _case,
+    "case": _case,
+}

@@ -1,4 +1,4 @@
-"""What a message names: city, district, platform, stage, child; from Rasa's entities or, without Rasa, from the same rules."""
+"""What a message names: city, district, stage, child; from Rasa's entities or, without Rasa, from the same rules."""
 
 from __future__ import annotations
 

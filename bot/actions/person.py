@@ -1,4 +1,4 @@
-"""Offer a person: until people can be reached from here, the ways that the official Q&A names, each quoted as its entry."""
+"""Offer a person: until people can be reached from here, the ways that the Q&A names, each quoted as its entry."""
 
 from __future__ import annotations
 
@@ -36,5 +36,7 @@ def ways_of(work: Work) -> list[tuple[str, str | None]]:
     named = next((entry.id for entry in about if entry.id in _APP_WAYS), None)
     if topics & _APP_TOPICS:
         return [(named, "keeps_failing" if named in ("qd-a06", "qd-a10") else None)] if named else [app]
-    data: tuple[str, str | None] = ("qd-b03", "collective") if "qd-b03" in {e.id for e in about} else ("qd-b02", "otherwise")
+    data: tuple[str, str | None] = (
+        ("qd-b03", "collective") if "qd-b03" in {e.id for e in about} else ("qd-b02", "otherwise")
+    )
     return [data] if topics else [app, data]

@@ -51,7 +51,9 @@ class DeskAction(Action):  # type: ignore[misc]
 async def _open(current: Desk, turn_id: str, message: dict[str, Any]) -> Work:
     turn, conversation = await asyncio.to_thread(current.store.turn, turn_id)
     understood = message.get("intent") or {}
-    intent = Intent(name=understood.get("name") or "nlu_fallback", confidence=round(understood.get("confidence") or 0, 4))
+    intent = Intent(
+        name=understood.get("name") or "nlu_fallback", confidence=round(understood.get("confidence") or 0, 4)
+    )
     named = current.entities.from_rasa(message.get("entities") or [], normalise(turn.text))
     return Work(current, turn, conversation, named=named, intent=intent)
 

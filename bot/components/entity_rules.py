@@ -41,7 +41,7 @@ def build_pipeline() -> Language:
     teach_jieba(patterns)
     nlp = spacy.blank("zh", config={"nlp": {"tokenizer": {"segmenter": "jieba"}}})
     ruler = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER", "overwrite_ents": True})
-    ruler.add_patterns(list(_ruler_patterns(patterns)))  # type: ignore[attr-defined]
+    ruler.add_patterns(list(_ruler_patterns(patterns)))
     return nlp
 
 
