@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def benchmark(
     Exit codes: 0 the figures were taken, reached or not; 3 they could not be taken.
     """
     current = settings()
+    _tell(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; other work spoils the figures")
     try:
         figures = take_figures(current, load_texts())
     except HelpdeskError as error:

@@ -100,11 +100,13 @@ def _rasa_digest() -> str:
 
 
 def _retrieval_is_current(current: Settings, known: Knowledge) -> bool:
-    from retrieval.index import read_manifest
+    from retrieval.index import code_digest, read_manifest
 
     try:
         manifest = read_manifest(current.var_dir / "retrieval")
     except ModelMissingError:
+        return False
+    if (manifest.knowledge, manifest.code) != (known.digest, code_digest()):
         return False
     if current.encoder_folder:
         from retrieval.encoder import load_encoder

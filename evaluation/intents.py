@@ -1,7 +1,11 @@
-"""How well Rasa understands: its intents on the development sets, by `POST /model/parse` of a running Rasa."""
+"""How well Rasa understands: its intents on the development sets, by `POST /model/parse` of a running Rasa.
+
+As a program: `python -m evaluation.intents RASA_URL [SETS]`, with a Rasa that runs with `--enable-api`.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +15,12 @@ from typing import NamedTuple
 
 import httpx
 
+from core.errors import HelpdeskError
+from core.settings import settings
 from evaluation.pictures import draw_confusion
-from evaluation.questions import Question
+from evaluation.questions import SETS, Question, load_questions
 from evaluation.run import ServiceError
-from knowledge.loader import Knowledge
+from knowledge.loader import Knowledge, load_knowledge
 
 OFF_TOPIC = "out_of_scope"
 QUESTION = "question"
@@ -43,6 +49,12 @@ class IntentResult:
     turn_right_by_kind: dict[str, float]
     misses: list[Parsed]
     pairs: list[tuple[str, str]]
+
+    def __str__(self) -> str:
+        kinds = [f"  {kind:<18}{share:.1%}" for kind, share in self.turn_right_by_kind.items()]
+        missed = [f"  {_expected_name(p)} → {p.intent} ({p.confidence:.2f})  {p.question.q}" for p in self.misses]
+        head = [f"kind of turn right: {self.turn_right:.1%}; topic right: {self.topic_right:.1%}", *kinds]
+        return "\n".join([*head, f"misses: {len(missed)}", *missed])
 
     def draw(self, path: Path) -> None:
         """Draw the confusion matrix of intents."""
@@ -121,3 +133,24 @@ def _expected_name(parsed: Parsed) -> str:
 
 def _share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the figures and misses, and draw `var/evaluation/intents.png`; 2 if that cannot be done."""
+    if not 1 <= len(arguments) <= 2:
+        sys.stderr.write("usage: python -m evaluation.intents RASA_URL [SETS]\n")
+        return 2
+    try:
+        knowledge = load_knowledge()
+        questions = load_questions(Path(arguments[1]) if arguments[1:] else SETS, knowledge.entries)
+        result = sum_up(parse_all(questions, arguments[0], knowledge))
+    except HelpdeskError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    result.draw(settings().var_dir / "evaluation" / "intents.png")
+    sys.stdout.write(f"{result}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

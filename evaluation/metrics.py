@@ -114,8 +114,8 @@ def judge_branch(question: Question, reply: Reply, labels: Labels) -> BranchVerd
 def group_figures(judged: Iterable[Judged]) -> dict[str, Shares]:
     """Return group → {"questions": count, verdict: share …}; groups without a question are left out.
 
-    `answerable_with_city` is the part of `answerable` whose city was given: without one, asking for it is often the best
-    that can be done, which is clarified and not correct.
+    `answerable_with_city` is the part of `answerable` whose city was given: without one, asking for it is often the
+    best that can be done, and that is clarified, not correct.
     """
     counts: dict[str, Counter[Verdict]] = defaultdict(Counter)
     branches: Counter[BranchVerdict] = Counter()

@@ -7,6 +7,7 @@ Our own is a bag of n-gram embeddings (`StaticEmbedding`), trained from scratch 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections import Counter
@@ -38,13 +39,13 @@ class Encoder:
 
     Args:
         model: the loaded model.
-        grams: whether its input is n-grams (our own) or plain text.
+        grams: whether it is our own, which reads n-grams that we make ourselves, or one that reads plain text.
         fingerprint: hash of the model's files; an index is valid for one fingerprint.
     """
 
     def __init__(self, model: SentenceTransformer, grams: bool, fingerprint: str) -> None:
         self._model = model.eval()
-        self._grams = grams
+        self._vocabulary: dict[str, int] | None = model[0].tokenizer.get_vocab() if grams else None
         self.fingerprint = fingerprint
         self.dimensions = int(model.get_embedding_dimension() or 0)
 
@@ -52,19 +53,18 @@ class Encoder:
         """Return unit vectors, shape (len(texts), dimensions), of texts in normal form."""
         import torch
 
-        prepared = [as_grams(text) for text in texts] if self._grams else list(texts)
-        if not self._grams:
-            vectors = self._model.encode(prepared, normalize_embeddings=True, show_progress_bar=False)
+        if self._vocabulary is None:
+            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
             return np.asarray(vectors, dtype=np.float32)
+        known = self._vocabulary
+        rows = [[known[g] for g in dict.fromkeys(all_grams(text)) if g in known] or [known[_UNKNOWN]] for text in texts]
+        inputs = {
+            "input_ids": torch.tensor([i for row in rows for i in row]),
+            "offsets": torch.tensor([0, *itertools.accumulate(len(row) for row in rows[:-1])]),
+        }
         with torch.inference_mode():
-            output = self._model(self._model.preprocess(prepared))["sentence_embedding"]
-        vectors = output.numpy().astype(np.float32)
+            vectors = self._model[0](inputs)["sentence_embedding"].numpy().astype(np.float32)
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
-
-
-def as_grams(text: str) -> str:
-    """Return the text's distinct n-grams, separated by spaces: what our own encoder reads."""
-    return " ".join(dict.fromkeys(all_grams(text)))
 
 
 def load_encoder(folder: Path) -> Encoder:
@@ -116,7 +116,7 @@ def train_encoder(
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
 
-    grams = [as_grams(text).split(" ") for text in texts]
+    grams = [list(dict.fromkeys(all_grams(text))) for text in texts]
     counts = Counter(gram for row in grams for gram in row)
     vocabulary = {_UNKNOWN: 0, **{g: i for i, g in enumerate(sorted(g for g in counts if counts[g] > 1), start=1)}}
     weights = _contrast(

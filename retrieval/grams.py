@@ -7,7 +7,7 @@ runs of Latin letters are cut into syllables where they can be: `zhuce不了` an
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pypinyin import lazy_pinyin
 from pypinyin.constants import PINYIN_DICT
@@ -30,9 +30,10 @@ def pinyin_grams(text: str) -> list[str]:
     return ["~" + "-".join(sounds[i : i + n]) for n in (2, 3) for i in range(len(sounds) - n + 1)]
 
 
-def all_grams(text: str) -> list[str]:
-    """Return character and pinyin n-grams."""
-    return char_grams(text) + pinyin_grams(text)
+@lru_cache(maxsize=64)
+def all_grams(text: str) -> tuple[str, ...]:
+    """Return character and pinyin n-grams; the last texts are remembered, since several views read each."""
+    return (*char_grams(text), *pinyin_grams(text))
 
 
 def syllables(text: str) -> list[str]:
@@ -40,12 +41,18 @@ def syllables(text: str) -> list[str]:
     sounds: list[str] = []
     for part in _PART.findall(text):
         if part[0] >= "\u3400":
-            sounds += lazy_pinyin(part)
+            sounds += map(sound_of, part)
         elif part[0].isalpha() and part.isascii():
             sounds += _cut(part)
         else:
             sounds.append("|")
     return sounds
+
+
+@cache
+def sound_of(character: str) -> str:
+    """Return the toneless pinyin of one Han character, the commonest where it has several."""
+    return str(lazy_pinyin(character)[0])
 
 
 def _fuzzy(sound: str) -> str:

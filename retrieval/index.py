@@ -6,6 +6,7 @@ An index is never changed in place: a new one is built and swapped in.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,9 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: int = 2
     encoder: str
     knowledge: str
+    code: str
     rows: dict[str, int]
 
 
@@ -63,6 +64,14 @@ def load_index(folder: Path, name: str) -> VectorIndex:
     """Read what `save_index` wrote."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         return VectorIndex(faiss.read_index(str(folder / f"{name}.faiss")), arrays["labels"], arrays["near"])
+
+
+def code_digest() -> str:
+    """Return a hash over the code that decides what is trained and how questions are read."""
+    folder, digest = Path(__file__).parent, hashlib.sha256()
+    for name in ("branches", "corpus", "encoder", "grams", "lexical", "noise", "normalise", "train"):
+        digest.update((folder / f"{name}.py").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from retrieval.grams import all_grams, char_grams
 
 NONE = "none"
-_VIEWS: dict[str, Callable[[str], list[str]]] = {"characters": char_grams, "sounds": all_grams}
+_VIEWS: dict[str, Callable[[str], Sequence[str]]] = {"characters": char_grams, "sounds": all_grams}
 
 
 @dataclass

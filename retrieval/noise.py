@@ -9,14 +9,14 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from pypinyin import lazy_pinyin
+from retrieval.grams import sound_of
 
 
 def homophones(texts: Iterable[str]) -> dict[str, list[str]]:
     """Return Han character → the other characters of the texts that sound the same without tone."""
     sounds: dict[str, set[str]] = defaultdict(set)
     for character in {c for text in texts for c in text if c >= "\u3400"}:
-        sounds[lazy_pinyin(character)[0]].add(character)
+        sounds[sound_of(character)].add(character)
     return {c: sorted(group - {c}) for group in sounds.values() for c in group if len(group) > 1}
 
 
@@ -31,7 +31,7 @@ def with_slips(text: str, same_sound: Mapping[str, list[str]], dice: random.Rand
         if slip < 0.5:
             characters[place] = dice.choice(same_sound.get(characters[place], [characters[place]]))
         elif slip < 0.85:
-            characters[place] = lazy_pinyin(text[place])[0]
+            characters[place] = sound_of(text[place])
         elif slip < 0.93:
             characters[place] = ""
         else:

@@ -78,6 +78,7 @@ class CityRanker:
         overall = np.array([logs[0][i] + logs[1][i] + 6 * mean.get(c, 0.0) for i, c in enumerate(classes)])
         overall[none_at] = -np.inf
         order = np.argsort(-overall)[:CANDIDATES]
+        pairs = two_grams(text)
         others = [label for label in mean if label != NONE]
         features = np.zeros((len(order), len(FEATURES)), dtype=np.float32)
         for k, at in enumerate(order):
@@ -100,16 +101,10 @@ class CityRanker:
                 mean.get(entry, 0.0) - rival,
                 votes.get(entry, 0.0),
                 votes.get(NONE, 0.0),
-                self._novelty(text, entry),
+                sum(gram not in self.vocabulary[entry] for gram in pairs) / max(1, len(pairs)),
                 min(len(text), 100) / 100,
             )
         return Ranked([classes[i] for i in order], features)
-
-    def _novelty(self, text: str, entry: str) -> float:
-        """Share in [0, 1] of the text's 2-grams that neither the entry nor its similar questions contain."""
-        grams = two_grams(text)
-        known = self.vocabulary[entry]
-        return sum(g not in known for g in grams) / max(1, len(grams))
 
 
 def _by_label(cosines: Vectors, labels: list[str]) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:

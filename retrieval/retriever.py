@@ -11,7 +11,7 @@ from core.errors import ModelMissingError
 from core.scope import CITIES, City
 from knowledge.loader import Knowledge
 from retrieval.encoder import Encoder, load_encoder
-from retrieval.index import load_index, read_manifest
+from retrieval.index import code_digest, load_index, read_manifest
 from retrieval.judge import Judge, Judgement, load_judge
 from retrieval.normalise import normalise
 from retrieval.ranking import CityRanker
@@ -45,6 +45,7 @@ def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | No
     encoder = load_encoder(encoder_folder or folder / ENCODER)
     for what, ours, theirs in (
         ("entries", knowledge.digest, manifest.knowledge),
+        ("code", code_digest(), manifest.code),
         ("encoder", encoder.fingerprint, manifest.encoder),
     ):
         if ours != theirs:

@@ -13,7 +13,7 @@ from knowledge.loader import Knowledge
 from retrieval.branches import train_branches
 from retrieval.corpus import Example, examples_of, with_noise
 from retrieval.encoder import Encoder, load_encoder, save_encoder, train_encoder
-from retrieval.index import Manifest, build_index, save_index, write_manifest
+from retrieval.index import Manifest, build_index, code_digest, save_index, write_manifest
 from retrieval.lexical import NONE, train_lexical
 from retrieval.normalise import normalise
 from retrieval.ranking import CityRanker, vocabulary_of
@@ -47,7 +47,9 @@ def train_retrieval(knowledge: Knowledge, folder: Path, encoder_folder: Path | N
     progress("branches")
     train_branches(knowledge, fresh)
     rows = {city: len(examples[city]) for city in CITIES}
-    write_manifest(fresh, Manifest(encoder=encoder.fingerprint, knowledge=knowledge.digest, rows=rows))
+    write_manifest(
+        fresh, Manifest(encoder=encoder.fingerprint, knowledge=knowledge.digest, code=code_digest(), rows=rows)
+    )
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 

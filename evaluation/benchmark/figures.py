@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,9 +50,10 @@ def as_table(figures: Sequence[Figure]) -> str:
 
 
 def as_json(figures: Sequence[Figure]) -> str:
-    """Return the figures as a JSON object with the time of the run."""
+    """Return the figures as a JSON object with the time of the run and the machine's processors."""
     rows = [{**asdict(figure), "met": figure.met} for figure in figures]
-    return json.dumps({"at": clock.now().isoformat(timespec="seconds"), "figures": rows}, ensure_ascii=False, indent=1)
+    about = {"at": clock.now().isoformat(timespec="seconds"), "processors": os.cpu_count()}
+    return json.dumps({**about, "figures": rows}, ensure_ascii=False, indent=1)
 
 
 def save(figures: Sequence[Figure], path: Path) -> None:

@@ -43,6 +43,7 @@ def test_rasa_is_asked_and_topic_and_turn_are_judged(desk: TinyDesk, tmp_path: P
     assert result.turn_right == 0.75
     assert result.turn_right_by_kind == {"own_case": 0.0, "short": 1.0, "small_talk": 1.0}
     assert [miss.question.q for miss in result.misses] == ["传什么材料", "我娃录取没"]
+    assert "case_status → face_scan_no_child (0.80)  我娃录取没" in str(result)
     result.draw(tmp_path / "intents.png")
     assert (tmp_path / "intents.png").stat().st_size > 1000
 

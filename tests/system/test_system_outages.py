@@ -1,0 +1,247 @@
+"""A part is down, or the whole is stopped: parents are told the truth, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from desk_running import Service, desk_environment, running_desk, settings_of, wait_for
+from parent_client import Parent
+
+from bot.actions.words import Words
+from cli.serve import running
+from core.errors import HelpdeskError
+from core.settings import ROOT
+
+pytestmark = pytest.mark.system
+DEGRADED = Words().say("degraded")
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Give a product of which the tests below kill one part after the other."""
+    with running_desk(tmp_path_factory.mktemp("failing"), HELPDESK_RASA_TIMEOUT="2") as service:
+        yield service
+
+
+def parts(service: Service) -> dict[str, bool]:
+    response = httpx.get(f"{service.base}/readyz", timeout=10, trust_env=False)
+    found: dict[str, bool] = response.json()["parts"]
+    return found
+
+
+def kill(service: Service, name: str) -> None:
+    service.child(name).process.kill()
+    service.child(name).process.wait(10)
+
+
+def test_1_everything_runs(failing: Service) -> None:
+    assert parts(failing) == {"database": True, "retrieval": True, "rasa": True, "enrollment": True}
+
+
+def test_2_rasa_is_stuck_then_the_question_is_still_answered_once(failing: Service) -> None:
+    with closing(Parent(failing.base, city="chongqing")) as parent:
+        stuck = psutil.Process(failing.child("Rasa").process.pid)
+        stuck.suspend()
+        started = time.monotonic()
+        turn = parent.say("刷脸查不到孩子")
+        waited = time.monotonic() - started
+        stuck.resume()
+        assert turn.entries == ["cq-10"]
+        assert DEGRADED in turn.words
+        assert waited < 5
+        assert "rasa" in parts(failing)
+        time.sleep(1.5)  # Rasa takes the late message up now; its reply comes to nothing
+        said = parent.transcript()["messages"]
+        assert len([one for one in said if one["message"]["type"] == "answer"]) == 1
+        later = parent.say("注册不了怎么办")
+        assert later.entries == ["cq-02"]
+        assert DEGRADED not in later.words
+
+
+def test_3_the_backend_is_down_then_the_truth_is_told_and_questions_are_answered(failing: Service) -> None:
+    with closing(Parent(failing.base, token=failing.token("cq-zhang"))) as parent:
+        assert [case["state"] for case in parent.say("我的报名进度").cases] == ["待审核"]
+        kill(failing, "reference backend")
+        turn = parent.say("我的报名进度")
+        assert (turn.kind, turn.outcome, turn.cases) == ("case", "case_unavailable", [])
+        assert Words().say("case_unavailable") in turn.words
+        assert parent.say("刷脸查不到孩子").entries == ["cq-10"]
+    assert parts(failing) == {"database": True, "retrieval": True, "rasa": True, "enrollment": False}
+    with closing(Parent(failing.base, token=failing.token("qd-wang"))) as parent:
+        assert parent.say("我的报名进度").entries == ["qd-c01"]
+
+
+def test_4_rasa_is_down_then_the_qa_answers_alone_and_says_so(failing: Service) -> None:
+    kill(failing, "Rasa")
+    with closing(Parent(failing.base, city="qingdao")) as parent:
+        turn = parent.say("自动填的地址不对")
+        assert (turn.kind, turn.entries) == ("answer", ["qd-b05"])
+        assert DEGRADED in turn.words
+        parent.press("不是我要问的")
+        weather = parent.say("明天下雨吗")
+        assert (weather.kind, weather.answers) == ("no_answer", [])
+        own = parent.say("我的报名进度")
+        assert own.cases == []
+        assert DEGRADED in own.words
+    with closing(Parent(failing.base)) as parent:
+        assert parent.say("刷脸查不到孩子").asks("city")
+        assert parent.press("重庆").entries == ["cq-10"]
+    assert parts(failing)["rasa"] is False
+    assert httpx.get(f"{failing.base}/readyz", timeout=10, trust_env=False).json()["status"] == "degraded"
+
+
+def test_leaving_the_product_leaves_no_process(tmp_path: Path) -> None:
+    fake = rasa_that_only_listens(tmp_path)
+    with running_desk(tmp_path, HELPDESK_RASA_PYTHON=str(fake)) as service:
+        started = [psutil.Process(child.process.pid) for child in service.children]
+        started += [one for child in started for one in child.children(recursive=True)]
+        assert len(started) >= 3
+    assert [one for one in started if is_running(one)] == []
+
+
+@pytest.mark.parametrize("setting", ["HELPDESK_PORT", "HELPDESK_RASA_PORT", "HELPDESK_REFERENCE_PORT"])
+def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path, setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        environment = desk_environment(tmp_path, **{setting: str(port)})
+        with (
+            pytest.raises(HelpdeskError, match=rf"port {port} is taken.*{setting} "),
+            running(settings_of(environment), environment),
+        ):
+            pass
+
+
+def test_a_model_that_is_missing_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    environment = desk_environment(tmp_path, HELPDESK_VAR_DIR=str(tmp_path / "empty"))
+    with pytest.raises(HelpdeskError, match="helpdesk train"), running(settings_of(environment), environment):
+        pass
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], str, Path]]]:
+    """Give a function that runs a real `helpdesk serve` until it answers."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(**overrides: str) -> tuple[subprocess.Popen[bytes], str, Path]:
+        environment = desk_environment(tmp_path, **overrides)
+        out = tmp_path / "serve.out"
+        with out.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", "serve"],
+                cwd=ROOT,
+                env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        begun.append(process)
+        return process, f"http://127.0.0.1:{environment['HELPDESK_PORT']}", out
+
+    yield start
+    for process in begun:
+        for one in family(process.pid):
+            one.kill()
+        process.wait(10)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process with all that it has started."""
+    try:
+        head = psutil.Process(pid)
+        return [head, *head.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_running(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+def rasa_that_only_listens(folder: Path) -> Path:
+    """Return a stand-in for Rasa's Python that answers every address, for tests of what watches over the parts."""
+    server = folder / "rasa_that_only_listens.py"
+    server.write_text(
+        "import sys\n"
+        "from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer\n"
+        "class Handler(BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        self.send_response(200); self.end_headers()\n"
+        "port = int(sys.argv[sys.argv.index('-p') + 1])\n"
+        "ThreadingHTTPServer(('127.0.0.1', port), Handler).serve_forever()\n"
+    )
+    script = folder / "rasa-python"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{server}" "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def test_ctrl_c_on_a_real_serve_ends_it_well_and_leaves_no_process(
+    serve: Callable[..., tuple[subprocess.Popen[bytes], str, Path]],
+) -> None:
+    process, base, out = serve()
+    wait_for(f"{base}/healthz", process, out)
+    ends = time.monotonic() + 30
+    while "ready" not in out.read_text():
+        assert time.monotonic() < ends, out.read_text()
+        time.sleep(0.1)
+    told = out.read_text()
+    assert f"{base}/demo" in told
+    with closing(Parent(base, city="chongqing")) as parent:
+        assert parent.say("刷脸查不到孩子").entries == ["cq-10"]
+    started = family(process.pid)
+    assert len(started) >= 4
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0, out.read_text()
+    assert [one for one in started if is_running(one)] == []
+
+
+def test_ctrl_c_while_starting_leaves_no_process(
+    tmp_path: Path, serve: Callable[..., tuple[subprocess.Popen[bytes], str, Path]]
+) -> None:
+    process, _, out = serve(HELPDESK_RASA_PYTHON=str(rasa_that_only_listens(tmp_path)))
+    ends = time.monotonic() + 30
+    while "starting app" not in out.read_text():
+        assert process.poll() is None, out.read_text()
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    started = family(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.wait(20)
+    assert "Traceback" not in out.read_text()
+    assert [one for one in started if is_running(one)] == []
+
+
+@pytest.mark.parametrize("name", ["app", "reference backend"])
+def test_a_part_that_dies_ends_serve_with_its_name_and_leaves_no_process(
+    tmp_path: Path, name: str, serve: Callable[..., tuple[subprocess.Popen[bytes], str, Path]]
+) -> None:
+    process, base, out = serve(HELPDESK_RASA_PYTHON=str(rasa_that_only_listens(tmp_path)))
+    wait_for(f"{base}/healthz", process, out)
+    started = family(process.pid)
+    mark = "uvicorn" if name == "app" else "enrollment.reference"
+    next(one for one in started if mark in one.cmdline()).kill()
+    assert process.wait(20) == 2
+    assert f"{name} ended with code -9" in out.read_text()
+    assert [one for one in started if is_running(one)] == []
+
+
+def test_sixteen_parents_at_once_are_all_answered(service: Service) -> None:
+    def ask(number: int) -> list[str]:
+        with closing(Parent(service.base, city="chongqing" if number % 2 else "qingdao")) as parent:
+            return parent.say("刷脸查不到孩子" if number % 2 else "自动填的地址不对").entries
+
+    with ThreadPoolExecutor(16) as pool:
+        answered = list(pool.map(ask, range(16)))
+    assert answered == [["cq-10"] if number % 2 else ["qd-b05"] for number in range(16)]
