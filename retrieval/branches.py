@@ -41,7 +41,7 @@ def train_branches(knowledge: Knowledge, folder: Path) -> None:
         examples += [(q, NONE) for q in (entry.question, *entry.similar.undecided)]
         if entry.similar.branches:
             texts, labels = zip(*examples, strict=True)
-            models[entry.id] = train_lexical([normalise(t) for t in texts], labels, "characters", strength=60)
+            models[entry.id] = train_lexical([normalise(t) for t in texts], labels, "characters")
     joblib.dump(models, folder / BRANCHES_FILE)
 
 

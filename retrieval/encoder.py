@@ -98,7 +98,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def train_encoder(
-    texts: Sequence[str], labels: Sequence[str], *, seed: int = 7, epochs: int = 14, dimensions: int = DIMENSIONS
+    texts: Sequence[str], labels: Sequence[str], *, seed: int = 7, epochs: int = 10, dimensions: int = DIMENSIONS
 ) -> SentenceTransformer:
     """Train our encoder; the same input and seed give the same model.
 

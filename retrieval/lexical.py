@@ -1,4 +1,4 @@
-"""Lexical scores: TF-IDF over n-grams and a linear model per city whose classes are its entries and "none".
+"""Lexical scores: TF-IDF over n-grams and a linear support vector machine per city whose classes are its entries and "none".
 
 "None" is learnt from the city's near misses and from off-topic questions, so the probability of an entry says both
 which entry it is and whether there is an answer at all.
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
 from retrieval.grams import all_grams, char_grams
 
 NONE = "none"
+SHARPNESS = 4.0  # of the softmax that turns margins into probabilities
 _VIEWS: dict[str, Callable[[str], Sequence[str]]] = {"characters": char_grams, "sounds": all_grams}
 
 
@@ -45,12 +46,12 @@ class LexicalModel:
             tf = 1 + np.log(times.astype(np.float32))
             tfidf = tf * self.idf[rows]
             scores = scores + (tfidf / np.linalg.norm(tfidf)) @ self.weights[rows]
-        exponents = np.exp(scores - scores.max())
+        exponents = np.exp(SHARPNESS * (scores - scores.max()))
         return np.asarray(exponents / exponents.sum(), dtype=np.float32)
 
 
 def train_lexical(
-    texts: Sequence[str], labels: Sequence[str], view: str, *, strength: float = 30.0, rarest: int = 1
+    texts: Sequence[str], labels: Sequence[str], view: str, *, strength: float = 1.0, rarest: int = 1
 ) -> LexicalModel:
     """Train one view.
 
@@ -58,14 +59,14 @@ def train_lexical(
         texts: questions in normal form.
         labels: an entry's id, or "none".
         view: `characters`, or `sounds` (characters and pinyin).
-        strength: inverse regularisation C of the logistic regression.
+        strength: the support vector machine's C, the inverse of its regularisation.
         rarest: grams in fewer texts are left out.
     """
     vectoriser = TfidfVectorizer(analyzer=_VIEWS[view], sublinear_tf=True, min_df=rarest, dtype=np.float32)
-    model = LogisticRegression(C=strength, max_iter=80, tol=1e-3).fit(vectoriser.fit_transform(texts), labels)
+    model = LinearSVC(C=strength, random_state=7).fit(vectoriser.fit_transform(texts), labels)
     coefficients, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:
-        coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.concatenate([-bias, bias]) / 2
+        coefficients, bias = np.vstack([-coefficients, coefficients]), np.concatenate([-bias, bias])
     return LexicalModel(
         view,
         {str(gram): int(at) for gram, at in vectoriser.vocabulary_.items()},

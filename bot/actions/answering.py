@@ -103,15 +103,21 @@ def _in_context(work: Work, question: str, city: City) -> Judgement:
 
 
 def _two_answers(work: Work, question: str, city: City) -> list[Judgement]:
-    """Return two judgements if the message falls into two halves that both stand alone with different answers."""
+    """Return two judgements if the message falls into two halves that both stand alone with different answers.
+
+    Many a story has clauses that look like another question; so the two answers must also be the two that the whole
+    message comes nearest to. The one that it comes nearest to stands first.
+    """
     best: list[Judgement] = []
     search = work.desk.retriever.search
-    for first, second in splits_of(question):
+    halves_of = splits_of(question)
+    nearest = [c.entry_id for c in search(question, city).candidates[:2]] if halves_of else []
+    for first, second in halves_of:
         halves = [search(first, city), search(second, city)]
-        if all(h.decision == "answer" for h in halves) and halves[0].best != halves[1].best:
+        if all(h.decision == "answer" for h in halves) and {h.best for h in halves} == set(nearest):
             weight = min(h.confidence for h in halves)
             if not best or weight > min(h.confidence for h in best):
-                best = halves
+                best = sorted(halves, key=lambda half: half.best != nearest[0])
     return best
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from desk_running import Service
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect, sync_playwright
 
 from core.settings import ROOT
 
@@ -98,7 +98,7 @@ def say() -> Callable[[Frame, str], None]:
         replies = chat.locator(".said--bot").count()
         chat.fill(".js-text", text)
         chat.press(".js-text", "Enter")
-        chat.wait_for_function(f"document.querySelectorAll('.said--bot').length > {replies}")
+        expect(chat.locator(".said--bot")).to_have_count(replies + 1, timeout=10_000)
         chat.wait_for_selector(".js-send:not([disabled])")
 
     return send

@@ -60,11 +60,16 @@ def test_with_a_city_the_other_has_no_part(agent: httpx.Client, city: str) -> No
     assert {one["entry"]["city"] for one in body["suggestions"]} == {city}
 
 
-@pytest.mark.parametrize("q", ["明天下雨吗", "asdfgh", "！！！", ""])
+@pytest.mark.parametrize("q", ["明天下雨吗", "asdfgh", "食堂好吃吗"])
 def test_the_nearest_come_even_when_none_is_good_enough(agent: httpx.Client, q: str) -> None:
     body = suggested(agent, q=q)
     assert body["answerable"] is False
     assert len(body["suggestions"]) == 3
+
+
+@pytest.mark.parametrize("q", ["！！！", "", "\u200b", "😀"])
+def test_what_has_no_words_is_not_answerable(agent: httpx.Client, q: str) -> None:
+    assert suggested(agent, q=q)["answerable"] is False
 
 
 @pytest.mark.parametrize("limit", [1, 3, 10])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from channels.tokens import demo_staff_token, demo_token
 from cli.serve import Child, changed_environment, free_ports, read_settings, running
@@ -62,11 +63,13 @@ def desk_environment(folder: Path, **overrides: str) -> dict[str, str]:
 
 @contextmanager
 def running_desk(folder: Path, **overrides: str) -> Iterator[Service]:
-    """Run the whole product."""
+    """Run the whole product; no process of it may be left behind afterwards."""
     environment = desk_environment(folder, **overrides)
     settings = settings_of(environment)
     with running(settings, environment) as children:
+        begun = [process for child in children for process in family(child.process.pid)]
         yield Service(f"http://127.0.0.1:{settings.port}", settings, children, folder)
+    assert [process for process in begun if is_running(process)] == []
 
 
 @contextmanager
@@ -113,4 +116,21 @@ def answers(address: str) -> bool:
     try:
         return httpx.get(address, timeout=2.0, trust_env=False).is_success
     except httpx.HTTPError:
+        return False
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process with all that it has started."""
+    try:
+        head = psutil.Process(pid)
+        return [head, *head.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether the process still does anything."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False

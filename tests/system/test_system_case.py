@@ -206,9 +206,7 @@ def forged(service: Service, how: str) -> str:
     if how == "staff":
         return service.staff_token("admin")
     if how == "HS256 with the public key":
-        pem = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         body = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims())}"
         return f"{body}.{part(hmac.digest(pem, body.encode(), hashlib.sha256))}"
     return how

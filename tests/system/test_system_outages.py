@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from desk_running import Service, desk_environment, running_desk, settings_of, wait_for
+from desk_running import Service, desk_environment, family, is_running, running_desk, settings_of, wait_for
 from parent_client import Parent
 
 from bot.actions.words import Words
@@ -26,6 +26,7 @@ from core.settings import ROOT
 
 pytestmark = pytest.mark.system
 DEGRADED = Words().say("degraded")
+Serve = Callable[..., tuple[subprocess.Popen[bytes], str, Path]]
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +103,6 @@ def test_4_rasa_is_down_then_the_qa_answers_alone_and_says_so(failing: Service) 
     assert httpx.get(f"{failing.base}/readyz", timeout=10, trust_env=False).json()["status"] == "degraded"
 
 
-def test_leaving_the_product_leaves_no_process(tmp_path: Path) -> None:
-    fake = rasa_that_only_listens(tmp_path)
-    with running_desk(tmp_path, HELPDESK_RASA_PYTHON=str(fake)) as service:
-        started = [psutil.Process(child.process.pid) for child in service.children]
-        started += [one for child in started for one in child.children(recursive=True)]
-        assert len(started) >= 3
-    assert [one for one in started if is_running(one)] == []
-
-
 @pytest.mark.parametrize("setting", ["HELPDESK_PORT", "HELPDESK_RASA_PORT", "HELPDESK_REFERENCE_PORT"])
 def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -130,7 +122,7 @@ def test_a_model_that_is_missing_is_named_with_the_command_that_makes_it(tmp_pat
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], str, Path]]]:
+def serve(tmp_path: Path) -> Iterator[Serve]:
     """Give a function that runs a real `helpdesk serve` until it answers."""
     begun: list[subprocess.Popen[bytes]] = []
 
@@ -156,19 +148,6 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes
         process.wait(10)
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """Return a process with all that it has started."""
-    try:
-        head = psutil.Process(pid)
-        return [head, *head.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def is_running(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-
-
 def rasa_that_only_listens(folder: Path) -> Path:
     """Return a stand-in for Rasa's Python that answers every address, for tests of what watches over the parts."""
     server = folder / "rasa_that_only_listens.py"
@@ -187,17 +166,18 @@ def rasa_that_only_listens(folder: Path) -> Path:
     return script
 
 
-def test_ctrl_c_on_a_real_serve_ends_it_well_and_leaves_no_process(
-    serve: Callable[..., tuple[subprocess.Popen[bytes], str, Path]],
-) -> None:
-    process, base, out = serve()
-    wait_for(f"{base}/healthz", process, out)
-    ends = time.monotonic() + 30
-    while "ready" not in out.read_text():
+def wait_for_words(words: str, process: subprocess.Popen[bytes], out: Path) -> None:
+    ends = time.monotonic() + 60
+    while words not in out.read_text():
+        assert process.poll() is None, out.read_text()
         assert time.monotonic() < ends, out.read_text()
-        time.sleep(0.1)
-    told = out.read_text()
-    assert f"{base}/demo" in told
+        time.sleep(0.05)
+
+
+def test_ctrl_c_on_a_real_serve_ends_it_well_and_leaves_no_process(serve: Serve) -> None:
+    process, base, out = serve()
+    wait_for_words("Ctrl-C stops everything", process, out)
+    assert f"{base}/demo" in out.read_text()
     with closing(Parent(base, city="chongqing")) as parent:
         assert parent.say("刷脸查不到孩子").entries == ["cq-10"]
     started = family(process.pid)
@@ -207,15 +187,9 @@ def test_ctrl_c_on_a_real_serve_ends_it_well_and_leaves_no_process(
     assert [one for one in started if is_running(one)] == []
 
 
-def test_ctrl_c_while_starting_leaves_no_process(
-    tmp_path: Path, serve: Callable[..., tuple[subprocess.Popen[bytes], str, Path]]
-) -> None:
+def test_ctrl_c_while_starting_leaves_no_process(tmp_path: Path, serve: Serve) -> None:
     process, _, out = serve(HELPDESK_RASA_PYTHON=str(rasa_that_only_listens(tmp_path)))
-    ends = time.monotonic() + 30
-    while "starting app" not in out.read_text():
-        assert process.poll() is None, out.read_text()
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    wait_for_words("starting app", process, out)
     started = family(process.pid)
     process.send_signal(signal.SIGINT)
     process.wait(20)
@@ -223,17 +197,29 @@ def test_ctrl_c_while_starting_leaves_no_process(
     assert [one for one in started if is_running(one)] == []
 
 
-@pytest.mark.parametrize("name", ["app", "reference backend"])
-def test_a_part_that_dies_ends_serve_with_its_name_and_leaves_no_process(
-    tmp_path: Path, name: str, serve: Callable[..., tuple[subprocess.Popen[bytes], str, Path]]
+def test_a_part_that_dies_while_serving_ends_serve_with_its_name_and_leaves_no_process(
+    tmp_path: Path, serve: Serve
 ) -> None:
     process, base, out = serve(HELPDESK_RASA_PYTHON=str(rasa_that_only_listens(tmp_path)))
     wait_for(f"{base}/healthz", process, out)
     started = family(process.pid)
-    mark = "uvicorn" if name == "app" else "enrollment.reference"
-    next(one for one in started if mark in one.cmdline()).kill()
+    next(one for one in started if "enrollment.reference" in one.cmdline()).kill()
     assert process.wait(20) == 2
-    assert f"{name} ended with code -9" in out.read_text()
+    assert "reference backend ended with code -9" in out.read_text()
+    assert [one for one in started if is_running(one)] == []
+
+
+def test_a_part_that_dies_while_starting_ends_serve_with_its_name(tmp_path: Path, serve: Serve) -> None:
+    process, _, out = serve(HELPDESK_RASA_PYTHON=str(rasa_that_only_listens(tmp_path)))
+    wait_for_words("starting app", process, out)
+    ends = time.monotonic() + 20
+    while not (apps := [one for one in family(process.pid) if "channels.main:create" in one.cmdline()]):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    started = family(process.pid)
+    apps[0].kill()
+    assert process.wait(20) == 2
+    assert "app ended with code -9" in out.read_text()
     assert [one for one in started if is_running(one)] == []
 
 
