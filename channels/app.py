@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from bot.actions import rasa_actions
 from bot.actions.desk import Desk
@@ -28,6 +30,8 @@ from enrollment.states import states
 from knowledge.loader import load_knowledge
 from retrieval.branches import load_branches
 from retrieval.retriever import load_retriever
+
+log = logging.getLogger(__name__)
 
 
 def build_desk(settings: Settings) -> Desk:
@@ -75,7 +79,8 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.include_router(make_demo_router(settings))
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(404, _not_found)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
     return app
 
 
@@ -98,7 +103,22 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     return _error(422, "malformed_request", "请求格式不对，请检查各字段。", {"fields": fields}, {})
 
 
-async def _not_found(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, ApiError):
-        return await _api_error(_, error)
-    return _error(404, "not_found", "没有这个页面或接口。", {}, {})
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 400:  # a body that can't be read at all
+        return _error(422, "malformed_request", "请求格式不对，请检查各字段。", {}, {})
+    code, message = _HTTP_ERRORS.get(error.status_code, ("http_error", "请求无法处理。"))
+    return _error(error.status_code, code, message, {}, dict(error.headers or {}))
+
+
+async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=error)
+    return _error(500, "internal_error", "系统出了点问题，请稍后再试。", {}, {})
+
+
+_HTTP_ERRORS = {
+    404: ("not_found", "没有这个页面或接口。"),
+    405: ("method_not_allowed", "这个接口不支持这种请求方式。"),
+    413: ("too_large", "内容太大。"),
+}

@@ -10,6 +10,8 @@ from conversations.reply import EntryCard, Intent, Message, Said
 from core.outcomes import Kind, Outcome
 from core.scope import City, Stage
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -19,7 +21,7 @@ class NewConversation(_Body):
     """What the widget's host knows at the start."""
 
     city: City | None = None
-    district: str | None = Field(None, max_length=40)
+    district: str | None = Field(None, max_length=40, pattern=PRINTABLE)
     stage: Stage | None = None
     token: str | None = Field(None, max_length=4096)
 
@@ -47,7 +49,7 @@ class MessageBody(_Body):
     """Either words, or the payload of an option that was offered in this conversation."""
 
     text: str | None = Field(None, max_length=20_000)
-    payload: str | None = Field(None, max_length=200)
+    payload: str | None = Field(None, max_length=200, pattern=PRINTABLE)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> MessageBody:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -88,7 +89,9 @@ async def send_message(request: Request, conversation: Opened, body: MessageBody
 
 
 @router.get("/{conversation_id}/messages")
-async def read_messages(request: Request, conversation: Opened, after: Annotated[int, Query(ge=0)] = 0) -> Transcript:
+async def read_messages(
+    request: Request, conversation: Opened, after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
+) -> Transcript:
     """Return everything said after number `after`."""
     store = services(request).desk.store
     state = await asyncio.to_thread(store.get, conversation)
@@ -109,5 +112,7 @@ async def follow(request: Request, conversation: Opened) -> EventSourceResponse:
     """Stream what is said and changes of state as server-sent events; `Last-Event-ID` resumes."""
     last = request.headers.get("last-event-id", "")
     store = services(request).desk.store
-    after = int(last) if last.isdigit() else (await asyncio.to_thread(store.get, conversation)).last_seq
+    after = (
+        int(last) if re.fullmatch(r"[0-9]{1,9}", last) else (await asyncio.to_thread(store.get, conversation)).last_seq
+    )
     return EventSourceResponse(stream_events(store, conversation, after), ping=15)

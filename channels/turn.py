@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -100,6 +101,9 @@ async def refuse(incoming: Incoming) -> FinishedTurn | None:
     if len(incoming.text or "") > limit:
         return await _end(incoming, Outcome.REFUSED_TOO_LONG, "refused_too_long", limit=limit)
     if not any(c.isalnum() for c in incoming.text or ""):
+        # A lone picture is a nod; nothing at all is nothing.
+        if any(unicodedata.category(c) == "So" for c in incoming.text or ""):
+            return await _end(incoming, Outcome.ACKNOWLEDGED, "acknowledge")
         return await _end(incoming, Outcome.REFUSED_EMPTY, "refused_empty")
     return None
 

@@ -9,7 +9,7 @@ import typer
 from channels.tokens import demo_staff_token, demo_token
 from core.settings import settings
 
-demo = typer.Typer(no_args_is_help=True, help="For the demo only; needs the demo key.")
+demo = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="For the demo only; needs the demo key.")
 
 
 @demo.callback()

@@ -11,7 +11,7 @@ from core.settings import ROOT
 from knowledge.loader import load_knowledge
 from knowledge.nlu import write_nlu
 
-knowledge = typer.Typer(no_args_is_help=True, help="The published Q&A.")
+knowledge = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The published Q&A.")
 NLU_FOLDER = ROOT / "bot/data/nlu"
 
 

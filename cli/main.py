@@ -20,7 +20,9 @@ from cli.serve import serve
 from cli.train import train, tune
 from core.errors import HelpdeskError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The school enrolment help desk.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The school enrolment help desk."
+)
 app.command()(serve)
 app.command()(train)
 app.command()(tune)

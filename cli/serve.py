@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,26 +41,28 @@ class Child:
 def serve() -> None:
     """Start the service with all its parts; Ctrl-C stops them."""
     current = settings()
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    with running(current) as children:
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with running(current, stopping=stopping) as children:
         base = f"http://{current.host}:{current.port}"
         demo = f"\n  demo page   {base}/demo" if current.demo_key_file else ""
-        print(
-            f"ready:\n  API         {base}/docs{demo}\n  health      {base}/readyz\nCtrl-C stops everything.",
-            flush=True,
-        )
-        try:
-            while True:
-                time.sleep(0.5)
-                for child in children:
-                    _check_alive(child)
-        except KeyboardInterrupt:
-            print("stopping …", file=sys.stderr)
+        if not stopping.is_set():
+            print(
+                f"ready:\n  API         {base}/docs{demo}\n  health      {base}/readyz\nCtrl-C stops everything.",
+                flush=True,
+            )
+        while not stopping.wait(0.5):
+            for child in children:
+                _check_alive(child)
+        print("stopping …", file=sys.stderr)
 
 
 @contextmanager
-def running(current: Settings, environment: Mapping[str, str] | None = None) -> Iterator[list[Child]]:
-    """Start all parts and wait until they answer; stop them on leaving.
+def running(
+    current: Settings, environment: Mapping[str, str] | None = None, stopping: threading.Event | None = None
+) -> Iterator[list[Child]]:
+    """Start all parts and wait until they answer, or `stopping` is set; stop them on leaving.
 
     Raises:
         HelpdeskError: a port is taken, a model is missing, or a part died; the message says what to do.
@@ -76,7 +79,7 @@ def running(current: Settings, environment: Mapping[str, str] | None = None) -> 
     try:
         for part in _parts(current, {**os.environ, **(environment or {})}):
             children.append(_start(current, *part))
-        _wait_ready(children)
+        _wait_ready(children, stopping)
         yield children
     finally:
         _stop(children)
@@ -186,11 +189,14 @@ def _dies_with_parent() -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-def _wait_ready(children: list[Child]) -> None:
+def _wait_ready(children: list[Child], stopping: threading.Event | None) -> None:
     deadline = time.monotonic() + START_SECONDS
     for child in children:
         while not _answers(child.ready_at):
-            _check_alive(child)
+            for one in children:
+                _check_alive(one)
+            if stopping and stopping.is_set():
+                return
             if time.monotonic() > deadline:
                 raise HelpdeskError(f"{child.name} did not answer within {START_SECONDS:.0f} s; its log is {child.log}")
             time.sleep(0.1)

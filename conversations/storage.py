@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, create_engine, event, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -121,7 +122,8 @@ class ConversationStore:
         """
         with self._session() as session:
             known = session.scalar(select(ConversationRow.secret_hash).where(ConversationRow.id == conversation_id))
-        if not hmac.compare_digest(known or _hash("no such conversation"), _hash(secret)):
+        matches = hmac.compare_digest(known or _hash(""), _hash(secret))
+        if known is None or not matches:
             raise NotAuthenticatedError("会话不存在或密钥不对，请重新打开咨询窗口。")
 
     def get(self, conversation_id: str) -> Conversation:
@@ -136,15 +138,20 @@ class ConversationStore:
             ConflictError: the conversation belongs to another guardian.
             TokenRejectedError: the token serves another conversation already.
         """
+        taken = TokenRejectedError("登录凭证已在别处使用，请从报名页面重新打开咨询窗口。")
         with self._session.begin() as session:
             use = session.get(TokenUseRow, jti)
             if use and use.conversation_id != conversation_id:
-                raise TokenRejectedError("登录凭证已在别处使用，请从报名页面重新打开咨询窗口。")
+                raise taken
             row = session.get_one(ConversationRow, conversation_id, with_for_update=True)
             if row.guardian not in (None, guardian):
                 raise ConflictError("本次咨询属于另一个账号，请重新开始咨询。")
             if not use:
                 session.add(TokenUseRow(jti=jti, conversation_id=conversation_id, expires_at=expires_at))
+                try:
+                    session.flush()
+                except IntegrityError as error:  # another conversation was quicker
+                    raise taken from error
             row.guardian, row.guardian_city = guardian, city
             row.city = row.city or city
 

@@ -8,7 +8,10 @@ HelpdeskError
 └── ApiError               has an HTTP status and a code
     ├── NotAuthenticatedError   401
     ├── TokenRejectedError      401
+    ├── ForbiddenError          403
+    ├── NotFoundError           404
     ├── ConflictError           409
+    ├── BusyError               409
     ├── UnknownOptionError      422
     └── TooManyRequestsError    429
 """

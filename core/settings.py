@@ -29,13 +29,17 @@ def settings_file() -> Path:
 class Settings(BaseSettings):
     """Every setting of the product."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_file_encoding="utf-8")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_file_encoding="utf-8", env_ignore_empty=True
+    )
 
     host: str = Field("127.0.0.1", description="Address that the HTTP service listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP service.")
     var_dir: Path = Field(ROOT / "var", description="Folder for models, indexes and the embedded databases.")
     database_url: str = Field(
-        "", description="SQLAlchemy address of the conversations' database; empty: SQLite under the var folder."
+        "",
+        repr=False,
+        description="SQLAlchemy address of the conversations' database; empty: SQLite under the var folder.",
     )
     log_dir: Path | None = Field(None, description="Folder for the parts' logs; empty: the var folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level logged.")
@@ -159,7 +163,7 @@ def read_settings(file: Path | None = None) -> Settings:
 
 def _shown(error: object) -> str:
     name = str(error["loc"][0])  # type: ignore[index]
-    return "hidden" if name.endswith(("key", "secret")) else repr(error["input"])  # type: ignore[index]
+    return "hidden" if name.endswith(("key", "secret", "database_url")) else repr(error["input"])  # type: ignore[index]
 
 
 def _refuse_unknown(path: Path) -> None:

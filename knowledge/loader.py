@@ -61,6 +61,7 @@ def load_knowledge(folder: Path = FOLDER) -> Knowledge:
     documents = {d.id: d for d in _models(Document, folder / "documents.yml", _read(folder / "documents.yml"))}
     published = {d.id: _published(folder, d) for d in documents.values()}
     ids = _fixed_ids(folder / "entry-ids.tsv")
+    _refuse_strays(folder, set(ids))
     entries: dict[str, Entry] = {}
     for path, raw in _raw_entries(folder):
         entry = _entry(folder, path, raw)
@@ -103,6 +104,8 @@ def _raw_entries(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         content = _read(path)
         if not isinstance(content, dict) or set(content) != {"city", "topic", "entries"}:
             raise KnowledgeError(f"{path}: expected exactly the fields city, topic and entries")
+        if not isinstance(content["entries"], list):
+            raise KnowledgeError(f"{path}: entries: expected a list")
         for raw in content["entries"]:
             yield path, {"city": content["city"], "topic": content["topic"], **raw}
 
@@ -121,12 +124,24 @@ def _published(folder: Path, document: Document) -> dict[str, Published]:
     path = folder / "sources" / document.file
     if not path.exists():
         raise KnowledgeError(f"{path}: the source of {document.id} is missing")
-    found = read_published(path.read_text(encoding="utf-8"), document.format)
+    try:
+        found = read_published(path.read_text(encoding="utf-8"), document.format)
+    except UnicodeDecodeError as error:
+        raise KnowledgeError(f"{path}: the source of {document.id} is not UTF-8") from error
     prefix = "cq-" if document.format == "numbered" else "qd-"
     return {f"{prefix}{'abc'[p.part] if prefix == 'qd-' else ''}{int(p.number):02d}": p for p in found}
 
 
+def _refuse_strays(folder: Path, ids: set[str]) -> None:
+    for field in ("similar", "facets"):
+        for path in sorted((folder / field).glob("*.yml")):
+            if path.stem not in ids:
+                raise KnowledgeError(f"{path}: there is no entry {path.stem}")
+
+
 def _fixed_ids(path: Path) -> dict[str, dict[str, str]]:
+    if not path.exists():
+        raise KnowledgeError(f"{path}: this file is missing")
     with path.open(encoding="utf-8") as file:
         return {row["id"]: row for row in csv.DictReader(file, delimiter="\t")}
 

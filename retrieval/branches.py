@@ -13,7 +13,7 @@ from retrieval.lexical import NONE, LexicalModel, train_lexical
 from retrieval.normalise import normalise
 
 BRANCHES_FILE = "branches.joblib"
-CERTAIN = 0.6
+CERTAIN = 0.5
 
 
 @dataclass
@@ -38,6 +38,7 @@ def train_branches(knowledge: Knowledge, folder: Path) -> None:
     models: dict[str, LexicalModel] = {}
     for entry in knowledge.entries.values():
         examples = [(q, branch) for branch, questions in entry.similar.branches.items() for q in questions]
+        examples += [(f"{branch.label} {branch.text}", branch.id) for branch in entry.branches]
         examples += [(q, NONE) for q in (entry.question, *entry.similar.undecided)]
         if entry.similar.branches:
             texts, labels = zip(*examples, strict=True)

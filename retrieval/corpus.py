@@ -15,7 +15,21 @@ from retrieval.lexical import NONE
 from retrieval.noise import homophones, with_slips
 from retrieval.normalise import normalise
 
-OFF_TOPIC = Path(__file__).resolve().parent.parent / "bot/data/nlu/out_of_scope.yml"
+NLU = Path(__file__).resolve().parent.parent / "bot/data/nlu"
+CONVERSATION = (
+    "out_of_scope",
+    "case_status",
+    "ask_human",
+    "greet",
+    "thank",
+    "goodbye",
+    "bot_challenge",
+    "complain",
+    "acknowledge",
+    "affirm",
+    "deny",
+    "more",
+)
 FOLDS = 3
 NOISY = 0.4
 _FOLD_OF_VOICE = {"phone": 0, "everyday": 0, "elders": 1, "story": 1, "facets": 2, "indirect": 2}
@@ -23,16 +37,21 @@ _FOLD_OF_VOICE = {"phone": 0, "everyday": 0, "elders": 1, "story": 1, "facets": 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question in normal form; `entry` is "none" where the city's Q&A has no answer; `fold` -1 is never held out."""
+    """A line in normal form.
+
+    `entry` is "none" where the city's Q&A has no answer; `fold` -1 is never held out; `asks` is false for small talk,
+    own cases and off-topic lines, which no one would take for a question to the Q&A.
+    """
 
     text: str
     entry: str
     near: str | None
     fold: int
+    asks: bool = True
 
 
 def examples_of(knowledge: Knowledge, city: City) -> list[Example]:
-    """Return the city's titles, similar questions, near misses, and the off-topic questions."""
+    """Return the city's titles, similar questions, near misses, and what is no question to the Q&A at all."""
     found: list[Example] = []
     for entry in knowledge.of_city(city):
         found.append(Example(normalise(entry.question), entry.id, None, -1))
@@ -46,7 +65,9 @@ def examples_of(knowledge: Knowledge, city: City) -> list[Example]:
         if miss.city in (city, None):
             near = next((n for n in miss.near if n in own), None)
             found.append(Example(normalise(miss.q), NONE, near, i * FOLDS // len(knowledge.near_misses)))
-    found += [Example(normalise(text), NONE, None, i % FOLDS) for i, text in enumerate(off_topic_questions())]
+    found += [
+        Example(normalise(text), NONE, None, i % FOLDS, asks=False) for i, text in enumerate(conversation_lines())
+    ]
     return _distinct(found)
 
 
@@ -62,10 +83,13 @@ def with_noise(examples: Sequence[Example], *, seed: int = 7) -> list[Example]:
     return _distinct([*noisy, *examples])
 
 
-def off_topic_questions(path: Path = OFF_TOPIC) -> list[str]:
-    """Return the off-topic questions that Rasa learns from, too."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [line[2:] for line in content["nlu"][0]["examples"].splitlines() if line.startswith("- ")]
+def conversation_lines(folder: Path = NLU) -> list[str]:
+    """Return what Rasa learns of own cases, small talk and off-topic matters: the Q&A answers none of it."""
+    lines: list[str] = []
+    for intent in CONVERSATION:
+        content = yaml.safe_load((folder / f"{intent}.yml").read_text(encoding="utf-8"))
+        lines += [line[2:] for line in content["nlu"][0]["examples"].splitlines() if line.startswith("- ")]
+    return lines
 
 
 def _distinct(examples: Iterable[Example]) -> list[Example]:

@@ -67,8 +67,12 @@ def load_index(folder: Path, name: str) -> VectorIndex:
 
 
 def code_digest() -> str:
-    """Return a hash over the code that decides what is trained and how questions are read."""
+    """Return a hash over the code that decides what is trained and how questions are read, and Rasa's examples used."""
     folder, digest = Path(__file__).parent, hashlib.sha256()
+    from retrieval.corpus import CONVERSATION, NLU
+
+    for intent in CONVERSATION:
+        digest.update((NLU / f"{intent}.yml").read_bytes())
     for name in ("branches", "corpus", "encoder", "grams", "lexical", "noise", "normalise", "train"):
         digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]

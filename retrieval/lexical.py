@@ -1,4 +1,4 @@
-"""Lexical scores: TF-IDF over n-grams and a linear support vector machine per city whose classes are its entries and "none".
+"""Lexical scores: TF-IDF over n-grams and one linear model per city whose classes are its entries and "none".
 
 "None" is learnt from the city's near misses and from off-topic questions, so the probability of an entry says both
 which entry it is and whether there is an answer at all.

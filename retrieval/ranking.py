@@ -77,14 +77,14 @@ class CityRanker:
         best, mean, votes = _by_label(cosines, labels)
         overall = np.array([logs[0][i] + logs[1][i] + 6 * mean.get(c, 0.0) for i, c in enumerate(classes)])
         overall[none_at] = -np.inf
-        order = np.argsort(-overall)[:CANDIDATES]
+        order = [at for at in np.argsort(-overall)[:CANDIDATES] if at != none_at]
         pairs = two_grams(text)
         others = [label for label in mean if label != NONE]
         features = np.zeros((len(order), len(FEATURES)), dtype=np.float32)
         for k, at in enumerate(order):
             entry = classes[at]
             rival = max((mean[o] for o in others if o != entry), default=0.0)
-            rivals = [max(log[j] for j in order if j != at) for log in logs]
+            rivals = [max((log[j] for j in order if j != at), default=log[none_at]) for log in logs]
             cosine_none = mean.get(NONE, 0.0)
             features[k] = (
                 logs[0][at],

@@ -76,7 +76,9 @@ def test_no_product_code_imports_its_tests() -> None:
 
 
 def test_packages_import_each_other_without_cycles() -> None:
-    order = TopologicalSorter({package: {other for _, other in edges_of(package)} for package in PACKAGES}).static_order()
+    order = TopologicalSorter(
+        {package: {other for _, other in edges_of(package)} for package in PACKAGES}
+    ).static_order()
     assert set(order) == set(PACKAGES)
 
 

@@ -95,11 +95,12 @@ def _in_context(work: Work, question: str, city: City) -> Judgement:
     search = work.desk.retriever.search
     alone = search(question, city)
     before = work.memory.last_question
-    if alone.decision == "answer" or not before or len(question) > LONGEST_FOLLOW_UP or alone.none > NONE_ALONE:
+    if alone.decision == "answer" or not before or len(question) > LONGEST_FOLLOW_UP:
         return alone
     together = search(f"{before} {question}", city)
-    same = alone.best == together.best and alone.confidence >= work.desk.retriever.judge.thresholds.option
-    return together if (leans(question) or same) and together.confidence > alone.confidence else alone
+    leaning = leans(question) and alone.none <= NONE_ALONE
+    same = alone.best == together.best and alone.decision == "clarify"
+    return together if (leaning or same) and together.confidence > alone.confidence else alone
 
 
 def _two_answers(work: Work, question: str, city: City) -> list[Judgement]:

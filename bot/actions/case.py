@@ -14,6 +14,7 @@ from conversations.reply import (
     Message,
     Option,
     OptionsMessage,
+    Pending,
     ProblemCard,
     QuoteCard,
     Reply,
@@ -88,6 +89,7 @@ def _show(work: Work, applications: list[Application]) -> Reply:
     if chosen:
         work.memory.chosen_child = chosen.id
         return work.reply(Outcome.CASE_SHOWN, [CaseMessage(application=application_card(chosen))])
+    work.memory.pending = Pending(ask="child", purpose="case")
     cards: list[Message] = [CaseMessage(application=application_card(a)) for a in applications]
     options = OptionsMessage(
         text=work.desk.words.say("case_which_child"),

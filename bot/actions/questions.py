@@ -15,7 +15,7 @@ _LEANS = re.compile(
 )
 _SHORTEST = 4
 LONGEST_FOLLOW_UP = 26
-NONE_ALONE = 0.74
+NONE_ALONE = 0.9
 
 
 def splits_of(text: str) -> list[tuple[str, str]]:

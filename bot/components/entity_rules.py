@@ -28,7 +28,8 @@ def load_patterns(path: Path = DICTIONARIES / "entities.yml") -> Dict[str, Any]:
 def teach_jieba(patterns: Dict[str, Any]) -> None:
     """Make jieba cut the domain's words and every entity form as one word."""
     for dictionary in sorted((DICTIONARIES / "jieba").glob("*.txt")):
-        jieba.load_userdict(str(dictionary))
+        with dictionary.open("rb") as words:
+            jieba.load_userdict(words)
     for forms in patterns["phrases"].values():
         for surfaces in forms.values():
             for surface in surfaces:

@@ -1,6 +1,6 @@
 """Intents by a linear support vector machine over character n-grams.
 
-Chosen by measurement (docs/adr/0003-coarse-intents.md): as good as Rasa's own classifiers or better, trained in seconds.
+Chosen by measurement (docs/adr/0003-coarse-intents.md): no worse than Rasa's own classifiers, trained in seconds.
 Confidences are a softmax over the margins, in [0, 1].
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ _HAN = r"[\u3400-\u9fff]"
 
 
 def words_said() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield where and which sentences the code says: the first argument of every `say(...)`; a name put together as a pattern."""
+    """Yield where and which sentences the code says, as patterns: the first argument of every `say(...)`."""
     for path in SPEAKERS:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _name_of(node.func) == "say" and node.args:
@@ -52,7 +52,9 @@ def _patterns(argument: ast.expr) -> Iterator[re.Pattern[str]]:
 def names_in_code() -> set[str]:
     """Return every string of the code that is a sentence's name: what `say(name)` may be given."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SPEAKERS]
-    return {n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return {
+        n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
 
 
 def test_every_intent_has_exactly_one_rule() -> None:
@@ -61,7 +63,9 @@ def test_every_intent_has_exactly_one_rule() -> None:
 
 
 def test_every_rule_is_one_intent_and_one_action() -> None:
-    assert [rule["rule"] for rule in RULES if [next(iter(step)) for step in rule["steps"]] != ["intent", "action"]] == []
+    assert [
+        rule["rule"] for rule in RULES if [next(iter(step)) for step in rule["steps"]] != ["intent", "action"]
+    ] == []
 
 
 def test_rules_domain_and_code_know_the_same_actions() -> None:
@@ -79,6 +83,15 @@ def test_what_no_rule_knows_is_answered() -> None:
 def test_every_intent_has_examples() -> None:
     files = [yaml.safe_load(p.read_text(encoding="utf-8"))["nlu"] for p in (ROOT / "bot/data/nlu").glob("*.yml")]
     assert {block["intent"] for blocks in files for block in blocks if block.get("examples")} == set(DOMAIN["intents"])
+
+
+def test_no_example_has_two_intents() -> None:
+    intents: dict[str, set[str]] = defaultdict(set)
+    for path in (ROOT / "bot/data/nlu").glob("*.yml"):
+        for block in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]:
+            for line in block["examples"].splitlines():
+                intents[line.removeprefix("- ").strip()].add(block["intent"])
+    assert {example: sorted(names) for example, names in intents.items() if len(names) > 1} == {}
 
 
 def test_entities_are_those_of_the_patterns() -> None:

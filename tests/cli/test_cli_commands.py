@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from channels.tokens import read_staff_token, read_token
 from cli.main import app, main
-from core.settings import ROOT, PREFIX, Settings, read_settings, settings
+from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
 COMMANDS = ["serve", "train", "tune", "ask", "evaluate", "benchmark", "knowledge", "demo"]
@@ -63,13 +63,19 @@ class TestHelp:
         assert "Usage" in result.output
         assert len(result.output.split()) > 12
 
-    @pytest.mark.parametrize("arguments", [["no-such-command"], ["ask"], ["demo", "token", "--colour"], ["knowledge", "x"]])
+    @pytest.mark.parametrize(
+        "arguments", [["no-such-command"], ["ask"], ["demo", "token", "--colour"], ["knowledge", "x"]]
+    )
     def test_wrong_use_is_exit_code_2(self, arguments: list[str]) -> None:
         assert run(*arguments).exit_code == 2
 
     def test_it_runs_as_a_program(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "cli.main", "knowledge", "check"], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "cli.main", "knowledge", "check"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("47 entries equal their sources")
@@ -137,7 +143,10 @@ class TestAsk:
     ) -> None:
         monkeypatch.setenv("HELPDESK_VAR_DIR", str(tmp_path / "empty"))
         assert run_main(monkeypatch, "ask", "刷脸查不到孩子") == 2
-        assert capsys.readouterr().err == f"helpdesk: no usable index at {tmp_path}/empty/retrieval: run `helpdesk train`\n"
+        assert (
+            capsys.readouterr().err
+            == f"helpdesk: no usable index at {tmp_path}/empty/retrieval: run `helpdesk train`\n"
+        )
 
 
 class TestErrors:
@@ -186,9 +195,7 @@ class TestDemoToken:
         staff = read_staff_token(read_settings(), result.output.strip())
         assert (staff.role, staff.scope) == ("school", "chongqing/渝北区/龙溪小学")
 
-    def test_unknown_role_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_unknown_role_is_refused(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         assert run_main(monkeypatch, "demo", "token", "--staff", "king") == 2
         assert "no such role: 'king'" in capsys.readouterr().err
 

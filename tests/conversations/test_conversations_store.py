@@ -116,7 +116,12 @@ class TestTurns:
         conversation = opened(store, Scope("chongqing"))
         turn, seen = store.begin_turn(conversation.id, "刷脸查不到孩子")
         read, of = store.turn(turn.id)
-        assert (read.id, read.conversation_id, read.number, read.text) == (turn.id, conversation.id, 1, "刷脸查不到孩子")
+        assert (read.id, read.conversation_id, read.number, read.text) == (
+            turn.id,
+            conversation.id,
+            1,
+            "刷脸查不到孩子",
+        )
         assert of == seen
         assert of.last_seq == 2
         assert store.finished(turn.id) is None

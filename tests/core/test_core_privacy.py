@@ -7,7 +7,6 @@ import pytest
 from core.privacy import ID_MASK, PHONE_MASK, mask_personal_data
 
 
-
 def wide(text: str) -> str:
     """Return the text with full-width digits and letters."""
     return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)

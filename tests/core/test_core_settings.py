@@ -120,7 +120,9 @@ def test_relative_paths_start_at_the_project(read: Read) -> None:
 
 
 def test_addresses_follow_ports_and_folders(read: Read, tmp_path: Path) -> None:
-    current = read(f"HELPDESK_VAR_DIR={tmp_path}", "HELPDESK_RASA_PORT=7000", "HELPDESK_ENROLLMENT_URL=https://backend/")
+    current = read(
+        f"HELPDESK_VAR_DIR={tmp_path}", "HELPDESK_RASA_PORT=7000", "HELPDESK_ENROLLMENT_URL=https://backend/"
+    )
     assert current.database == f"sqlite:///{tmp_path}/helpdesk.db"
     assert current.log_folder == tmp_path
     assert current.rasa == "http://127.0.0.1:7000"

@@ -1,4 +1,4 @@
-"""What must hold of the real knowledge, of Rasa's examples made from it, and of the development set kept apart from it."""
+"""What must hold of the real knowledge, of Rasa's examples made from it, and of the development set beside it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def training_questions() -> Iterator[str]:
 
 def test_entries_are_the_47_of_the_list() -> None:
     with (ROOT / "knowledge/entry-ids.tsv").open(encoding="utf-8") as file:
-        rows = [(row["id"], row["city"], row["number"], row["question"]) for row in csv.DictReader(file, delimiter="\t")]
+        rows = [
+            (row["id"], row["city"], row["number"], row["question"]) for row in csv.DictReader(file, delimiter="\t")
+        ]
     assert [(e.id, e.city, e.number, e.question) for e in ENTRIES] == rows
     assert len(rows) == 47
 
@@ -77,7 +79,13 @@ def test_answer_stands_in_the_published_text(entry_id: str) -> None:
 
 def test_answers_leave_nothing_of_the_documents_out() -> None:
     for city in CITIES:
-        rest = squeeze(re.sub(r"(?m)^(您即将离开|给大家整理|本文转载自|另外今年|2025年度).*$|^[QA]\d+$|^\d+\.(?=.*\?$)|^答:", "", _RAW[city]))
+        rest = squeeze(
+            re.sub(
+                r"(?m)^(您即将离开|给大家整理|本文转载自|另外今年|2025年度).*$|^[QA]\d+$|^\d+\.(?=.*\?$)|^答:",
+                "",
+                _RAW[city],
+            )
+        )
         for entry in KNOWN.of_city(city):
             rest = rest.replace(squeeze(entry.answer), "", 1).replace(squeeze(entry.question), "", 1)
         assert rest == ""
@@ -86,7 +94,9 @@ def test_answers_leave_nothing_of_the_documents_out() -> None:
 @pytest.mark.parametrize("entry_id", IDS)
 def test_no_space_between_han_characters_or_before_a_mark(entry_id: str) -> None:
     assert not re.search(r"[\u3400-\u9fff][ \t\u3000]+[\u3400-\u9fff]", KNOWN.entries[entry_id].answer)
-    assert not re.search(r"[ \t\u3000][,;:!?)\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001]", KNOWN.entries[entry_id].answer)
+    assert not re.search(
+        r"[ \t\u3000][,;:!?)\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001]", KNOWN.entries[entry_id].answer
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,11 +174,21 @@ def test_documents_are_told_as_the_design_gives_them() -> None:
     ("document", "scope", "on", "notes"),
     [
         ("cq-2025-3", Scope("chongqing", "渝北区", "幼升小"), date(2025, 8, 31), ""),
-        ("cq-2025-3", Scope("chongqing", "渝北区", "小升初"), date(2025, 9, 1), "2025年度第三批次口径,以当年官方通知为准"),
+        (
+            "cq-2025-3",
+            Scope("chongqing", "渝北区", "小升初"),
+            date(2025, 9, 1),
+            "2025年度第三批次口径,以当年官方通知为准",
+        ),
         ("cq-2025-3", Scope("chongqing"), date(2025, 9, 1), "2025年度第三批次口径,以当年官方通知为准"),
         ("cq-2025-3", Scope("chongqing", "渝中区"), date(2025, 6, 1), "其他区县的时间安排不同"),
         ("cq-2025-3", Scope("chongqing", "渝中区"), date(2026, 6, 1), "以当年官方通知为准 其他区县的时间安排不同"),
-        ("qd-primary", Scope("qingdao", "市北区", "幼升小"), date(2025, 6, 1), "转载内容,部分为往年口径,以当年官方通知为准"),
+        (
+            "qd-primary",
+            Scope("qingdao", "市北区", "幼升小"),
+            date(2025, 6, 1),
+            "转载内容,部分为往年口径,以当年官方通知为准",
+        ),
         ("qd-primary", Scope("qingdao", None, "小升初"), date(2025, 6, 1), "转载内容 只讲小学入学"),
     ],
 )

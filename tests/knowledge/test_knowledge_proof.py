@@ -125,9 +125,15 @@ CASES: dict[str, tuple[Break, str]] = {
         put(MATERIALS, "    number: '16'", "    colour: red\n    number: '16'"),
         r"materials\.yml: cq-16: colour: Extra inputs are not permitted",
     ),
-    "a missing field of an entry": (put(MATERIALS, "    number: '16'\n", ""), r"materials\.yml: cq-16: number: Field required"),
+    "a missing field of an entry": (
+        put(MATERIALS, "    number: '16'\n", ""),
+        r"materials\.yml: cq-16: number: Field required",
+    ),
     "an unknown field of a file": (add(MATERIALS, "colour: red\n"), r"materials\.yml: expected exactly the fields"),
-    "a topic that is no name": (put(MATERIALS, "topic: materials", "topic: 材料"), r"materials\.yml: cq-\d\d: topic: .*pattern"),
+    "a topic that is no name": (
+        put(MATERIALS, "topic: materials", "topic: 材料"),
+        r"materials\.yml: cq-\d\d: topic: .*pattern",
+    ),
     "a document that is not ours": (
         put(MATERIALS, "document: cq-2025-3", "document: cq-2024-1"),
         r"materials\.yml: cq-\d\d: document 'cq-2024-1' is not in documents\.yml",
@@ -160,7 +166,10 @@ CASES: dict[str, tuple[Break, str]] = {
         put(MATERIALS, "    number: '16'", "    similar: {voices: {}}\n    number: '16'"),
         r"materials\.yml: cq-16: similar belongs into .*similar/cq-16\.yml",
     ),
-    "an unknown field of facets": (add("facets/cq-16.yml", "colour: [red]\n"), r"facets/cq-16\.yml: .*colour: Extra inputs"),
+    "an unknown field of facets": (
+        add("facets/cq-16.yml", "colour: [red]\n"),
+        r"facets/cq-16\.yml: .*colour: Extra inputs",
+    ),
     "a missing source": (
         drop("sources/qingdao-primary.txt"),
         r"sources/qingdao-primary\.txt: the source of qd-primary is missing",
@@ -175,7 +184,10 @@ CASES: dict[str, tuple[Break, str]] = {
         put("documents.yml", "format: numbered", "format: pdf"),
         r"documents\.yml: cq-2025-3: format: Input should be 'numbered'",
     ),
-    "documents that are no list": (put("documents.yml", "- id: cq-2025-3", "all:\n- id: cq-2025-3"), r"documents\.yml: "),
+    "documents that are no list": (
+        put("documents.yml", "- id: cq-2025-3", "all:\n- id: cq-2025-3"),
+        r"documents\.yml: ",
+    ),
     "a near miss of an unknown entry": (
         add("near_misses/cq.yml", "  - q: 有这个吗\n    city: chongqing\n    near: [cq-99]\n"),
         r"near_misses/cq\.yml: 有这个吗: near names unknown entries \['cq-99'\]",
@@ -199,7 +211,9 @@ CASES: dict[str, tuple[Break, str]] = {
         r"sources/qingdao-primary\.txt: ",
     ),
     "a file of entries without entries": (
-        lambda folder: (folder / MATERIALS).write_text("city: chongqing\ntopic: materials\nentries:\n", encoding="utf-8"),
+        lambda folder: (folder / MATERIALS).write_text(
+            "city: chongqing\ntopic: materials\nentries:\n", encoding="utf-8"
+        ),
         r"materials\.yml: ",
     ),
 }

@@ -1,4 +1,4 @@
-"""Read texts (a JSON list) from the first file and write Rasa's entities for each to the second; run by Rasa's Python."""
+"""Write Rasa's entities for each text of the first file (a JSON list) to the second; run by Rasa's Python."""
 
 import asyncio
 import json

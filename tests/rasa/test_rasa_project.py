@@ -1,4 +1,4 @@
-"""The Rasa project in Rasa's own environment: valid, its stories told, its tracker bounded, its entities those of the app."""
+"""The Rasa project in Rasa's own environment: valid, stories told, tracker bounded, entities as in the app."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ yukuaiban打不开
 
 
 def test_data_are_valid(run_rasa: Run) -> None:
-    done = run_rasa("-m", "rasa", "data", "validate", "--data", "bot/data", "--domain", "domain.yml", "--config", "config.yml")
+    done = run_rasa(
+        "-m", "rasa", "data", "validate", "--data", "bot/data", "--domain", "domain.yml", "--config", "config.yml"
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
     warnings = re.findall(r"UserWarning: (.*)|^.*?\b(?:WARNING|ERROR)\b +(rasa\..*)$", said, re.MULTILINE)

@@ -23,7 +23,9 @@ def known() -> Knowledge:
 def few(known: Knowledge) -> Knowledge:
     """Give six entries of each city with a few questions each."""
     entries = {i: _with_few_questions(known.entries[i]) for i in FEW}
-    return Knowledge(known.documents, entries, tuple(m for m in known.near_misses if m.near and set(m.near) <= set(FEW))[::20])
+    return Knowledge(
+        known.documents, entries, tuple(m for m in known.near_misses if m.near and set(m.near) <= set(FEW))[::20]
+    )
 
 
 def _with_few_questions(entry: Entry) -> Entry:
@@ -65,7 +67,9 @@ def other_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers.pre_tokenizers import Split
 
     letters = "刷脸查不到孩子的信息购房合同上传哪几页自动填地址对"
-    tokenizer = Tokenizer(WordLevel({"[UNK]": 0, **{c: i for i, c in enumerate(dict.fromkeys(letters), start=1)}}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        WordLevel({"[UNK]": 0, **{c: i for i, c in enumerate(dict.fromkeys(letters), start=1)}}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = Split(Regex("."), "isolated")  # type: ignore[assignment]
     weights = torch.randn(tokenizer.get_vocab_size(), 8, generator=torch.Generator().manual_seed(1))
     folder = tmp_path_factory.mktemp("models") / "tiny-zh"

@@ -33,7 +33,9 @@ def test_manifest_says_what_the_index_was_made_from(few: Knowledge, few_folder: 
         ("双胞胎怎么报名", "qingdao", "qd-b12"),
     ],
 )
-def test_trained_folder_finds_the_entry(few: Knowledge, few_folder: Path, question: str, city: City, entry: str) -> None:
+def test_trained_folder_finds_the_entry(
+    few: Knowledge, few_folder: Path, question: str, city: City, entry: str
+) -> None:
     assert load_retriever(few_folder, few).search(question, city).best == entry
 
 

@@ -12,7 +12,7 @@ from core.settings import ROOT
 from evaluation.questions import load_questions
 from knowledge.loader import Knowledge, load_knowledge
 from retrieval.branches import BranchJudge
-from retrieval.corpus import examples_of, off_topic_questions
+from retrieval.corpus import examples_of
 from retrieval.normalise import normalise
 from retrieval.retriever import Retriever
 
@@ -28,7 +28,9 @@ def test_no_entry_of_the_other_city_is_ever_a_candidate(retriever: Retriever, kn
 
 
 @pytest.mark.parametrize(("entry_id", "question", "city"), TITLES, ids=[entry_id for entry_id, _, _ in TITLES])
-def test_published_question_finds_its_own_answer(retriever: Retriever, entry_id: str, question: str, city: City) -> None:
+def test_published_question_finds_its_own_answer(
+    retriever: Retriever, entry_id: str, question: str, city: City
+) -> None:
     judgement = retriever.search(question, city)
     assert (judgement.decision, judgement.best) == ("answer", entry_id)
 
@@ -108,8 +110,3 @@ def test_training_questions_are_in_normal_form_and_of_the_city(known: Knowledge,
     assert {example.entry for example in examples} == {entry.id for entry in known.of_city(city)} | {"none"}
     assert len({example.text for example in examples}) == len(examples)
     assert {example.fold for example in examples if example.entry != "none"} == {-1, 0, 1, 2}
-
-
-def test_off_topic_questions_are_those_that_rasa_learns() -> None:
-    assert len(off_topic_questions()) >= 100
-    assert not [text for text in off_topic_questions() if text.startswith("-") or not text.strip()]

@@ -167,7 +167,7 @@ def rasa_that_only_listens(folder: Path) -> Path:
 
 
 def wait_for_words(words: str, process: subprocess.Popen[bytes], out: Path) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while words not in out.read_text():
         assert process.poll() is None, out.read_text()
         assert time.monotonic() < ends, out.read_text()

@@ -103,7 +103,8 @@ def test_a_command_of_rasa_does_nothing_special(a_parent: APlace, command: str) 
     parent = a_parent(city="chongqing")
     before = parent.say("刷脸查不到孩子").raw["last_seq"]
     turn = parent.say(command)
-    assert turn.kind in ("no_answer", "small_talk", "clarify")
+    assert turn.kind in ("no_answer", "small_talk", "clarify", "handoff")
+    assert turn.raw["intent"]["confidence"] < 1, "Rasa is certain only of a command"
     assert turn.raw["turn"] == 2
     assert parent.say("注册不了怎么办").entries == ["cq-02"]
     said = parent.transcript()["messages"]
@@ -115,7 +116,7 @@ def test_a_command_of_rasa_does_nothing_special(a_parent: APlace, command: str) 
 def test_two_questions_in_one_message_get_two_answers(a_parent: APlace) -> None:
     turn = a_parent(city="chongqing").say("刷脸查不到孩子，另外购房合同传哪几页")
     assert turn.kind == "answer"
-    assert turn.entries == ["cq-10", "cq-16"]
+    assert sorted(turn.entries) == ["cq-10", "cq-16"]
 
 
 def test_a_follow_up_is_understood_with_the_message_before(a_parent: APlace) -> None:
