@@ -30,6 +30,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 Vectors = npt.NDArray[np.float32]
 DIMENSIONS = 192
+RAREST = 1  # grams in no more questions than that are not learnt
 _MARK = "helpdesk.json"
 _UNKNOWN = "[UNK]"
 
@@ -98,7 +99,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def train_encoder(
-    texts: Sequence[str], labels: Sequence[str], *, seed: int = 7, epochs: int = 10, dimensions: int = DIMENSIONS
+    texts: Sequence[str], labels: Sequence[str], *, seed: int = 7, epochs: int = 8, dimensions: int = DIMENSIONS
 ) -> SentenceTransformer:
     """Train our encoder; the same input and seed give the same model.
 
@@ -118,7 +119,7 @@ def train_encoder(
 
     grams = [list(dict.fromkeys(all_grams(text))) for text in texts]
     counts = Counter(gram for row in grams for gram in row)
-    vocabulary = {_UNKNOWN: 0, **{g: i for i, g in enumerate(sorted(g for g in counts if counts[g] > 1), start=1)}}
+    vocabulary = {_UNKNOWN: 0, **{g: i for i, g in enumerate(sorted(g for g in counts if counts[g] > RAREST), start=1)}}
     weights = _contrast(
         [np.array([vocabulary[g] for g in row if g in vocabulary]) for row in grams],
         labels,
@@ -161,9 +162,9 @@ def _contrast(
     random = np.random.default_rng(seed)
     known = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     classes = torch.tensor([known[label] for label in labels])
-    bag = torch.nn.EmbeddingBag(len(idf), dimensions, mode="sum")
+    bag = torch.nn.EmbeddingBag(len(idf), dimensions, mode="sum", sparse=True)
     torch.nn.init.normal_(bag.weight, std=0.1)
-    optimiser = torch.optim.Adam(bag.parameters(), lr=rate)
+    optimiser = torch.optim.SparseAdam(list(bag.parameters()), lr=rate)
     scales = torch.from_numpy(idf)
     batch = min(batch, len(rows))
     steps = epochs * (len(rows) // batch)
