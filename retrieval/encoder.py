@@ -180,7 +180,7 @@ def _contrast(
             loss = _supervised_contrast(vectors, classes[torch.from_numpy(chosen)], temperature)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimiser.step()  # type: ignore[no-untyped-call]
             schedule.step()
     return np.asarray(bag.weight.detach().numpy() * idf[:, None], dtype=np.float32)
 
