@@ -49,7 +49,7 @@ class MessageBody(_Body):
     """Either words, or the payload of an option that was offered in this conversation."""
 
     text: str | None = Field(None, max_length=20_000)
-    payload: str | None = Field(None, max_length=200, pattern=PRINTABLE)
+    payload: str | None = Field(None, max_length=200)
 
     @model_validator(mode="after")
     def _one_of_them(self) -> MessageBody:

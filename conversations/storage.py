@@ -171,7 +171,7 @@ class ConversationStore:
         with self._session.begin() as session:
             choice = None
             if payload is not None:
-                offered = session.get(OfferedRow, payload)
+                offered = session.get(OfferedRow, payload) if payload.isprintable() else None
                 if offered is None or offered.conversation_id != conversation_id:
                     raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
                 text, choice = offered.label, Choice.model_validate(offered.choice)

@@ -6,7 +6,6 @@ The official hotlines are not personal data and stay. Full-width digits, spaces,
 from __future__ import annotations
 
 import re
-import unicodedata
 
 _GAP = r"[\s\-\u2010-\u2015_.·]{0,3}"
 _DIGIT = r"[0-9〇零一二三四五六七八九幺]"
@@ -37,6 +36,5 @@ def mask_personal_data(text: str) -> str:
 
 
 def _narrow(character: str) -> str:
-    """Return the character's compatibility form if that is one character, so that places stay the same."""
-    form = unicodedata.normalize("NFKC", character)
-    return form if len(form) == 1 else character
+    """Return a full-width character's narrow form; places stay the same."""
+    return chr(ord(character) - 0xFEE0) if "\uff01" <= character <= "\uff5e" else character

@@ -17,6 +17,7 @@ from core.scope import CITIES
 
 SURE_INTENT = 0.8
 LIKELY_INTENT = 0.25
+_OWN = ("case_status", "progress_general")
 _YIELDING: tuple[Act, ...] = (decline, small_talk, confirm, explain_again, note_scope)
 
 
@@ -42,7 +43,7 @@ def _asks_for_child(work: Work) -> bool:
     if work.conversation.guardian is None or work.named.child is None:
         return False
     pending = work.memory.pending
-    return bool(pending and pending.ask == "child") or bool(work.intent and work.intent.name == "case_status")
+    return bool(pending and pending.ask == "child") or bool(work.intent and work.intent.name in _OWN)
 
 
 def _is_answered(work: Work) -> bool:

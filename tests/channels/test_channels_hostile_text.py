@@ -74,7 +74,8 @@ def test_no_text_makes_a_server_error(parent: Parent, text: str) -> None:
 @given(data=st.data(), kind=st.sampled_from(sorted(NOISE)))
 def test_noise_is_never_answered(parent: Parent, data: st.DataObject, kind: str) -> None:
     text = "".join(data.draw(st.lists(st.sampled_from(NOISE[kind]), max_size=60)))
-    assert told(parent, text).kind == "refused", (kind, text)
+    # A lone picture is a nod and gets a courtesy; it never gets an answer.
+    assert told(parent, text).kind in ("refused", *(["small_talk"] if kind == "emoji" else [])), (kind, text)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -48,7 +48,7 @@ def test_default_is_valid(name: str, tmp_path: Path) -> None:
         ("REFERENCE_PORT", "8100.5", "valid integer"),
         ("LIMIT_PER_ADDRESS", "often", "often"),
         ("LIMIT_PER_ADDRESS", "10 per fortnight", "10 per fortnight"),
-        ("LIMIT_PER_CONVERSATION", "", "rate limit"),
+        ("LIMIT_PER_CONVERSATION", "sixty", "rate limit"),
         ("LIMIT_EXEMPT", "here", "does not appear to be an IPv4 or IPv6 network"),
         ("TRUSTED_PROXIES", "300.1.1.1/8", "does not appear to be an IPv4 or IPv6 network"),
         ("TRUSTED_PROXIES", "127.0.0.1/32, 10.0.0.1/8", "host bits set"),
