@@ -20,9 +20,9 @@ async def stream_events(store: ConversationStore, conversation_id: str, after: i
     """
     state: dict[str, str | None] | None = None
     while True:
-        conversation = await asyncio.to_thread(store.get, conversation_id)
+        conversation = await store.call(store.get, conversation_id)
         if conversation.last_seq > after:
-            for said in await asyncio.to_thread(store.said_after, conversation_id, after):
+            for said in await store.call(store.said_after, conversation_id, after):
                 after = said.seq
                 yield ServerSentEvent(said.model_dump_json(), event="message", id=str(after))
         scope = conversation.scope

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated
 
@@ -29,13 +28,13 @@ async def open_conversation(request: Request, body: NewConversation) -> OpenedCo
     scope = Scope(body.city, body.district, body.stage)
     opening = opening_messages(parts.desk, Scope(body.city or (identity.city if identity else None)))  # type: ignore[arg-type]
     store = parts.desk.store
-    conversation, secret = await asyncio.to_thread(store.create, scope, opening)
+    conversation, secret = await store.call(store.create, scope, opening)
     if identity:
-        await asyncio.to_thread(
+        await store.call(
             store.sign_in, conversation.id, identity.guardian, identity.city, identity.jti, identity.expires_at
         )
-        conversation = await asyncio.to_thread(store.get, conversation.id)
-    said = await asyncio.to_thread(store.said_after, conversation.id, 0)
+        conversation = await store.call(store.get, conversation.id)
+    said = await store.call(store.said_after, conversation.id, 0)
     return OpenedConversation(
         conversation_id=conversation.id,
         secret=secret,
@@ -50,7 +49,7 @@ async def open_conversation(request: Request, body: NewConversation) -> OpenedCo
 
 async def opened(request: Request, conversation_id: str, secret: Annotated[str, Depends(bearer)]) -> str:
     """Let the call in if it carries the conversation's secret."""
-    await asyncio.to_thread(services(request).desk.store.authenticate, conversation_id, secret)
+    await services(request).desk.store.call(services(request).desk.store.authenticate, conversation_id, secret)
     return conversation_id
 
 
@@ -63,7 +62,7 @@ async def sign_in(request: Request, conversation: Opened, body: TokenBody) -> Re
     parts = services(request)
     parts.limits.check(request)
     identity = read_token(parts.settings, body.token)
-    await asyncio.to_thread(
+    await parts.desk.store.call(
         parts.desk.store.sign_in, conversation, identity.guardian, identity.city, identity.jti, identity.expires_at
     )
     return Response(status_code=204)
@@ -94,7 +93,7 @@ async def read_messages(
 ) -> Transcript:
     """Return everything said after number `after`."""
     store = services(request).desk.store
-    state = await asyncio.to_thread(store.get, conversation)
+    state = await store.call(store.get, conversation)
     return Transcript(
         conversation_id=conversation,
         city=state.scope.city,
@@ -103,7 +102,7 @@ async def read_messages(
         signed_in=state.guardian is not None,
         owner=state.owner,
         last_seq=state.last_seq,
-        messages=await asyncio.to_thread(store.said_after, conversation, after),
+        messages=await store.call(store.said_after, conversation, after),
     )
 
 
@@ -112,7 +111,5 @@ async def follow(request: Request, conversation: Opened) -> EventSourceResponse:
     """Stream what is said and changes of state as server-sent events; `Last-Event-ID` resumes."""
     last = request.headers.get("last-event-id", "")
     store = services(request).desk.store
-    after = (
-        int(last) if re.fullmatch(r"[0-9]{1,9}", last) else (await asyncio.to_thread(store.get, conversation)).last_seq
-    )
+    after = int(last) if re.fullmatch(r"[0-9]{1,9}", last) else (await store.call(store.get, conversation)).last_seq
     return EventSourceResponse(stream_events(store, conversation, after), ping=15)

@@ -30,7 +30,7 @@ def services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-def bearer(authorization: Annotated[str | None, Header()] = None) -> str:
+async def bearer(authorization: Annotated[str | None, Header()] = None) -> str:
     """Return what the Authorization header bears.
 
     Raises:
@@ -42,6 +42,6 @@ def bearer(authorization: Annotated[str | None, Header()] = None) -> str:
     return value.strip()
 
 
-def staff(request: Request, token: Annotated[str, Depends(bearer)]) -> Staff:
+async def staff(request: Request, token: Annotated[str, Depends(bearer)]) -> Staff:
     """Return the member of staff whose token the call carries."""
     return read_staff_token(services(request).settings, token)

@@ -77,7 +77,7 @@ async def open_turn(incoming: Incoming) -> FinishedTurn | None:
     shown = (incoming.text or "")[: incoming.desk.settings.message_max_chars]
     for attempt in range(_BUSY_TRIES):
         try:
-            opened = await asyncio.to_thread(store.begin_turn, incoming.conversation_id, shown, incoming.payload)
+            opened = await store.call(store.begin_turn, incoming.conversation_id, shown, incoming.payload)
             incoming.turn, incoming.conversation = opened
             return None
         except BusyError:
@@ -141,7 +141,7 @@ STEPS: tuple[Step, ...] = (receive, open_turn, leave_to_person, refuse, do_choic
 
 async def _finished(incoming: Incoming) -> FinishedTurn | None:
     turn, _ = incoming.opened
-    return await asyncio.to_thread(incoming.desk.store.finished, turn.id)
+    return await incoming.desk.store.call(incoming.desk.store.finished, turn.id)
 
 
 async def _end(incoming: Incoming, outcome: Outcome, words: str | None, **values: object) -> FinishedTurn:
@@ -150,8 +150,8 @@ async def _end(incoming: Incoming, outcome: Outcome, words: str | None, **values
     messages: list[Message] = [TextMessage(text=incoming.desk.words.say(words, **values))] if words else []
     reply = Reply(outcome=outcome, messages=messages)
     store = incoming.desk.store
-    await asyncio.to_thread(store.leave_reply, turn, reply, scope=conversation.scope, memory=conversation.memory)
-    finished = await asyncio.to_thread(store.finished, turn.id)
+    await store.call(store.leave_reply, turn, reply, scope=conversation.scope, memory=conversation.memory)
+    finished = await store.call(store.finished, turn.id)
     if finished is None:
         raise RuntimeError("a turn that was ended has no end")
     return finished

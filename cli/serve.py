@@ -26,6 +26,8 @@ from core.settings import ROOT, Settings, read_settings, settings
 
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
+# One question's arithmetic is too small to share out; idle helper threads would spin on the other parts' processors.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass
@@ -138,7 +140,7 @@ def _parts(current: Settings, base: dict[str, str]) -> Iterator[tuple[str, list[
     """Yield name, command, environment and readiness address of each part."""
     secret = current.action_secret.get_secret_value() or secrets.token_urlsafe(24)
     host = "127.0.0.1" if current.host == "0.0.0.0" else current.host  # noqa: S104
-    base |= {"HELPDESK_ACTION_SECRET": secret, "PYTHONPATH": str(ROOT), "RASA_TELEMETRY_ENABLED": "false"}
+    base |= {"HELPDESK_ACTION_SECRET": secret, "PYTHONPATH": str(ROOT), "RASA_TELEMETRY_ENABLED": "false", **ONE_THREAD}
     rasa_environment = {
         **base,
         "HELPDESK_ACTION_URL": f"http://{host}:{current.port}{WEBHOOK}",

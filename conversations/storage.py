@@ -1,18 +1,20 @@
 """Keep conversations on SQL: one function, one transaction.
 
-All functions block; the channel runs them in a worker thread.
+All functions block; coroutines call them through `ConversationStore.call`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, create_engine, event, insert, select, update
@@ -28,6 +30,8 @@ from core.outcomes import Outcome
 from core.scope import Scope
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _BUSY_FOR = timedelta(seconds=30)
 
 
@@ -92,6 +96,16 @@ class ConversationStore:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._session = sessionmaker(engine, expire_on_commit=False)
+        self._embedded = engine.dialect.name == "sqlite"
+
+    async def call(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run one of this store's functions from a coroutine.
+
+        A server is waited for in a worker thread; the embedded database answers faster than a thread can be woken.
+        """
+        if self._embedded:
+            return function(*args, **kwargs)
+        return await asyncio.to_thread(function, *args, **kwargs)
 
     def create(self, scope: Scope, opening: list[Message]) -> tuple[Conversation, str]:
         """Open a conversation with the bot's first messages; return it and its secret, which is kept as a hash only."""

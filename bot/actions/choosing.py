@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from bot.actions.answering import answer_in_city, no_answer
@@ -77,7 +76,7 @@ async def _next_candidates(work: Work, choice: Choice) -> Reply:
 async def _note(work: Work, verdict: str, entry_id: str | None = None) -> None:
     entry_id = entry_id or next(iter(work.memory.last_entries), None)
     store = work.desk.store
-    await asyncio.to_thread(store.note_feedback, work.turn, verdict, entry_id, work.memory.last_question)
+    await store.call(store.note_feedback, work.turn, verdict, entry_id, work.memory.last_question)
 
 
 async def _solved(work: Work, _: Choice) -> Reply:

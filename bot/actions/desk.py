@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,5 +79,5 @@ async def finish(work: Work, act: Act) -> Outcome:
     reply = await act(work)
     if work.memory.pending is before:
         work.memory.pending = None
-    await asyncio.to_thread(work.desk.store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
+    await work.desk.store.call(work.desk.store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
     return reply.outcome

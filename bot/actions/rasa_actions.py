@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar
 
 from rasa_sdk import Action, Tracker
@@ -49,7 +48,7 @@ class DeskAction(Action):  # type: ignore[misc]
 
 
 async def _open(current: Desk, turn_id: str, message: dict[str, Any]) -> Work:
-    turn, conversation = await asyncio.to_thread(current.store.turn, turn_id)
+    turn, conversation = await current.store.call(current.store.turn, turn_id)
     understood = message.get("intent") or {}
     intent = Intent(
         name=understood.get("name") or "nlu_fallback", confidence=round(understood.get("confidence") or 0, 4)
