@@ -155,10 +155,7 @@ class Memory(_Shape):
     candidates: list[str] = []
     pending: Pending | None = None
     city_is_fixed: bool = False
-    asked_city: bool = False
     clarified_last: bool = False
-    chosen_child: str | None = None
-    unanswered: int = 0
 
 
 class Reply(_Shape):

@@ -33,10 +33,11 @@ def narrow_scope(work: Work) -> None:
 
 def answer_in_city(work: Work, question: str, city: City) -> Reply:
     """Answer within one city's Q&A; the question may need the one before."""
-    two = _two_answers(work, question, city)
+    alone = work.desk.retriever.search(question, city)
+    two = _two_answers(work, question, city, alone)
     if two:
         return _answer_two(work, two)
-    judgement = _in_context(work, question, city)
+    judgement = _in_context(work, question, city, alone)
     _remember(work, question, judgement)
     if judgement.decision == "answer":
         return answered(work, judgement, Outcome.ANSWERED)
@@ -55,7 +56,6 @@ def answered(work: Work, judgement: Judgement, outcome: Outcome) -> Reply:
 
 def no_answer(work: Work, judgement: Judgement | None = None) -> Reply:
     """Say that the Q&A has no answer, and offer a person."""
-    work.memory.unanswered += 1
     details = trace(judgement) if judgement else {}
     own_case = bool(work.intent and work.intent.name == PROGRESS)
     messages: list[Message] = [work.say("no_official_answer"), person_option(work, offer_case=own_case)]
@@ -70,12 +70,12 @@ def trace(judgement: Judgement) -> dict[str, object]:
 
 def _without_city(work: Work, question: str) -> Reply:
     """Ask for the city if some city's Q&A has an answer; else there is none anywhere."""
-    found = [_in_context(work, question, city) for city in CITIES]
+    search = work.desk.retriever.search
+    found = [_in_context(work, question, city, search(question, city)) for city in CITIES]
     best = max(found, key=lambda judgement: judgement.confidence)
     if best.decision == "none":
         _remember(work, question, best)
         return no_answer(work, best)
-    work.memory.asked_city = True
     work.memory.pending = Pending(ask="city", question=_whole(work, question), purpose="answer")
     return work.reply(Outcome.ASKED_CITY, [city_options(work)], best.confidence, **trace(best))
 
@@ -86,24 +86,22 @@ def _whole(work: Work, question: str) -> str:
     return f"{before} {question}" if before and leans(question) else question
 
 
-def _in_context(work: Work, question: str, city: City) -> Judgement:
-    """Judge the question alone; only if it can't stand alone, together with the message before.
+def _in_context(work: Work, question: str, city: City, alone: Judgement) -> Judgement:
+    """Return the judgement of the question alone or, only if it can't stand alone, with the message before.
 
     It can't if it leans on that message by its form, or if both readings lead to the same entry. A question that looks
     like the known unanswerable ones stays unanswered, whatever came before.
     """
-    search = work.desk.retriever.search
-    alone = search(question, city)
     before = work.memory.last_question
     if alone.decision == "answer" or not before or len(question) > LONGEST_FOLLOW_UP:
         return alone
-    together = search(f"{before} {question}", city)
+    together = work.desk.retriever.search(f"{before} {question}", city)
     leaning = leans(question) and alone.none <= NONE_ALONE
     same = alone.best == together.best and alone.decision == "clarify"
     return together if (leaning or same) and together.confidence > alone.confidence else alone
 
 
-def _two_answers(work: Work, question: str, city: City) -> list[Judgement]:
+def _two_answers(work: Work, question: str, city: City, whole: Judgement) -> list[Judgement]:
     """Return two judgements if the message falls into two halves that both stand alone with different answers.
 
     Many a story has clauses that look like another question; so the two answers must also be the two that the whole
@@ -111,9 +109,8 @@ def _two_answers(work: Work, question: str, city: City) -> list[Judgement]:
     """
     best: list[Judgement] = []
     search = work.desk.retriever.search
-    halves_of = splits_of(question)
-    nearest = [c.entry_id for c in search(question, city).candidates[:2]] if halves_of else []
-    for first, second in halves_of:
+    nearest = [c.entry_id for c in whole.candidates[:2]]
+    for first, second in splits_of(question):
         halves = [search(first, city), search(second, city)]
         if all(h.decision == "answer" for h in halves) and {h.best for h in halves} == set(nearest):
             weight = min(h.confidence for h in halves)
@@ -151,4 +148,3 @@ def _remember(work: Work, question: str, judgement: Judgement) -> None:
 def _note_shown(work: Work, entry_ids: list[str]) -> None:
     work.memory.last_entries = entry_ids
     work.memory.shown = [*work.memory.shown, *entry_ids]
-    work.memory.unanswered = 0

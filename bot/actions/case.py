@@ -87,7 +87,6 @@ def _unavailable(work: Work, city: City) -> Reply:
 def _show(work: Work, applications: list[Application]) -> Reply:
     chosen = _chosen(work, applications)
     if chosen:
-        work.memory.chosen_child = chosen.id
         return work.reply(Outcome.CASE_SHOWN, [CaseMessage(application=application_card(chosen))])
     work.memory.pending = Pending(ask="child", purpose="case")
     cards: list[Message] = [CaseMessage(application=application_card(a)) for a in applications]

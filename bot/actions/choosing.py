@@ -88,8 +88,7 @@ async def _person(work: Work, _: Choice) -> Reply:
     return await offer_person(work)
 
 
-async def _case(work: Work, choice: Choice) -> Reply:
-    work.memory.chosen_child = choice.application_id
+async def _case(work: Work, _: Choice) -> Reply:
     return await show_case(work)
 
 
