@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from fastapi import FastAPI
 
 from channels.app import create_app
@@ -13,4 +15,8 @@ def create() -> FastAPI:
     """Build the application from the settings."""
     current = settings()
     set_up_logs(current.log_level)
-    return create_app(current)
+    app = create_app(current)
+    # Models and knowledge stay for good: the garbage collector needs not walk them again and again.
+    gc.collect()
+    gc.freeze()
+    return app

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bot.actions import arbitration
 from bot.actions.answering import answer_question
 from bot.actions.choosing import choose
-from bot.actions.desk import Desk, Work, finish
+from bot.actions.desk import Desk, OpenTurn, Work, finish
 from channels.rasa import RasaClient
 from conversations.reply import Message, Reply, TextMessage
 from conversations.storage import Conversation, FinishedTurn, Turn
@@ -34,16 +34,15 @@ class Incoming:
     conversation_id: str
     text: str | None = None
     payload: str | None = None
-    turn: Turn | None = None
-    conversation: Conversation | None = None
+    open: OpenTurn | None = None
     step: str = field(default="", repr=False)
 
     @property
     def opened(self) -> tuple[Turn, Conversation]:
         """The turn and conversation, once `open_turn` has run."""
-        if self.turn is None or self.conversation is None:
+        if self.open is None:
             raise RuntimeError("the turn is not open yet")
-        return self.turn, self.conversation
+        return self.open.turn, self.open.conversation
 
 
 Step = Callable[[Incoming], Awaitable[FinishedTurn | None]]
@@ -58,9 +57,12 @@ async def run_turn(incoming: Incoming) -> FinishedTurn:
             if finished:
                 return finished
     except Exception:
-        if incoming.turn is None:
+        if incoming.open is None:
             raise
-        log.exception("turn failed", extra={"turn_id": incoming.turn.id, "step": incoming.step})
+        log.exception("turn failed", extra={"turn_id": incoming.open.turn.id, "step": incoming.step})
+    finally:
+        if incoming.open:
+            incoming.desk.open_turns.pop(incoming.open.turn.id, None)
     return await _end(incoming, Outcome.FAILED, "failed")
 
 
@@ -77,8 +79,8 @@ async def open_turn(incoming: Incoming) -> FinishedTurn | None:
     shown = (incoming.text or "")[: incoming.desk.settings.message_max_chars]
     for attempt in range(_BUSY_TRIES):
         try:
-            opened = await store.call(store.begin_turn, incoming.conversation_id, shown, incoming.payload)
-            incoming.turn, incoming.conversation = opened
+            turn, conversation = await store.call(store.begin_turn, incoming.conversation_id, shown, incoming.payload)
+            incoming.open = incoming.desk.open_turns[turn.id] = OpenTurn(turn, conversation)
             return None
         except BusyError:
             if attempt == _BUSY_TRIES - 1:
@@ -140,6 +142,9 @@ STEPS: tuple[Step, ...] = (receive, open_turn, leave_to_person, refuse, do_choic
 
 
 async def _finished(incoming: Incoming) -> FinishedTurn | None:
+    """Return how the turn ended; an action that another process ran left it in the store only."""
+    if incoming.open and incoming.open.finished:
+        return incoming.open.finished
     turn, _ = incoming.opened
     return await incoming.desk.store.call(incoming.desk.store.finished, turn.id)
 
@@ -150,8 +155,8 @@ async def _end(incoming: Incoming, outcome: Outcome, words: str | None, **values
     messages: list[Message] = [TextMessage(text=incoming.desk.words.say(words, **values))] if words else []
     reply = Reply(outcome=outcome, messages=messages)
     store = incoming.desk.store
-    await store.call(store.leave_reply, turn, reply, scope=conversation.scope, memory=conversation.memory)
-    finished = await store.call(store.finished, turn.id)
+    left = await store.call(store.leave_reply, turn, reply, scope=conversation.scope, memory=conversation.memory)
+    finished = left or await store.call(store.finished, turn.id)
     if finished is None:
         raise RuntimeError("a turn that was ended has no end")
     return finished

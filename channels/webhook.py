@@ -6,10 +6,11 @@ import hmac
 import json
 import logging
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from bot.actions.rasa_actions import ACTIONS
 from core.errors import NotAuthenticatedError
@@ -18,14 +19,12 @@ log = logging.getLogger(__name__)
 PATH = "/internal/actions"
 
 
-def make_router(secret: str) -> APIRouter:
+def make_route(secret: str) -> Route:
     """Return the webhook's route; calls without the secret are refused."""
-    router = APIRouter(include_in_schema=False)
     executor = ActionExecutor()
     for action in ACTIONS:
         executor.register_action(action())
 
-    @router.post(PATH)
     async def run_action(request: Request) -> JSONResponse:
         given = request.headers.get("x-helpdesk-secret", "")
         if not secret or not hmac.compare_digest(given, secret):
@@ -37,4 +36,4 @@ def make_router(secret: str) -> APIRouter:
             return JSONResponse({"action_name": error.action_name, "error": error.message}, status_code=400)
         return JSONResponse(result.model_dump() if result else None)
 
-    return router
+    return Route(PATH, run_action, methods=["POST"])

@@ -14,16 +14,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, Integer, Row, Table, bindparam, create_engine, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
-from conversations.reply import Choice, Memory, Message, OptionsMessage, Reply, Said, TextMessage
-from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow
+from conversations.reply import Choice, Memory, Message, OptionsMessage, Reply, Said
+from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow, UtcDateTime
 from core import clock
 from core.errors import BusyError, ConflictError, NotAuthenticatedError, TokenRejectedError, UnknownOptionError
 from core.outcomes import Outcome
@@ -33,6 +33,32 @@ _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _BUSY_FOR = timedelta(seconds=30)
+
+# What every turn runs is written in SQLAlchemy's Core, and once: building it anew costs more than running it.
+_CONVERSATIONS, _TURNS, _SAID, _OFFERED = (
+    cast("Table", row.__table__) for row in (ConversationRow, TurnRow, SaidRow, OfferedRow)
+)
+_SECRET = select(_CONVERSATIONS.c.secret_hash).where(_CONVERSATIONS.c.id == bindparam("conversation"))
+_OPEN_TURN = (
+    update(_CONVERSATIONS)
+    .where(
+        _CONVERSATIONS.c.id == bindparam("conversation"),
+        _CONVERSATIONS.c.busy_until.is_(None) | (_CONVERSATIONS.c.busy_until < bindparam("now", type_=UtcDateTime())),
+    )
+    .values(
+        busy_until=bindparam("until"), turns=_CONVERSATIONS.c.turns + 1, last_seq=_CONVERSATIONS.c.last_seq + 1
+    )
+    .returning(*_CONVERSATIONS.c)
+)
+_END_TURN = update(_TURNS).where(_TURNS.c.id == bindparam("turn"), _TURNS.c.outcome.is_(None))
+_END_TURN = _END_TURN.values({c: bindparam(c) for c in ("outcome", "intent", "confidence", "details", "finished_at")})
+_SHUT_TURN = (
+    update(_CONVERSATIONS)
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .values({c: bindparam(c) for c in ("city", "district", "stage", "memory")})
+    .values(last_seq=_CONVERSATIONS.c.last_seq + bindparam("said", type_=Integer), busy_until=None)
+    .returning(_CONVERSATIONS.c.last_seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +136,27 @@ class ConversationStore:
     def create(self, scope: Scope, opening: list[Message]) -> tuple[Conversation, str]:
         """Open a conversation with the bot's first messages; return it and its secret, which is kept as a hash only."""
         secret = secrets.token_urlsafe(32)
-        with self._session.begin() as session:
-            row = ConversationRow(
-                id=str(uuid.uuid4()),
-                secret_hash=_hash(secret),
-                city=scope.city,
-                district=scope.district,
-                stage=scope.stage,
-                owner="bot",
-                turns=0,
-                last_seq=0,
-                memory=Memory(city_is_fixed=scope.city is not None).model_dump(mode="json"),
-                created_at=clock.now(),
-            )
-            session.add(row)
-            session.flush()
-            self._say(session, row, 0, "bot", opening)
-            return _conversation(row), secret
+        start = Turn(id="", conversation_id=str(uuid.uuid4()), number=0, text="", choice=None)
+        offered = _offered(start, opening)
+        shown: list[dict[str, Any]] = _MESSAGES.dump_python(opening, mode="json")
+        new = insert(_CONVERSATIONS).values(
+            id=start.conversation_id,
+            secret_hash=_hash(secret),
+            city=scope.city,
+            district=scope.district,
+            stage=scope.stage,
+            owner="bot",
+            turns=0,
+            last_seq=len(shown),
+            memory=Memory(city_is_fixed=scope.city is not None).model_dump(mode="json"),
+            created_at=clock.now(),
+        )
+        with self.engine.begin() as connection:
+            row = connection.execute(new.returning(*_CONVERSATIONS.c)).one()
+            self._keep_said(connection, start, "bot", 0, shown)
+            if offered:
+                connection.execute(insert(_OFFERED), offered)
+        return _conversation(row), secret
 
     def authenticate(self, conversation_id: str, secret: str) -> None:
         """Check the conversation's secret in constant time.
@@ -134,8 +164,8 @@ class ConversationStore:
         Raises:
             NotAuthenticatedError: wrong secret or unknown conversation; the two are not told apart.
         """
-        with self._session() as session:
-            known = session.scalar(select(ConversationRow.secret_hash).where(ConversationRow.id == conversation_id))
+        with self.engine.connect() as connection:
+            known = connection.execute(_SECRET, {"conversation": conversation_id}).scalar()
         matches = hmac.compare_digest(known or _hash(""), _hash(secret))
         if known is None or not matches:
             raise NotAuthenticatedError("会话不存在或密钥不对，请重新打开咨询窗口。")
@@ -182,34 +212,18 @@ class ConversationStore:
             BusyError: another turn of this conversation is still running.
         """
         now = clock.now()
-        with self._session.begin() as session:
+        with self.engine.begin() as connection:
             choice = None
             if payload is not None:
-                offered = session.get(OfferedRow, payload) if payload.isprintable() else None
-                if offered is None or offered.conversation_id != conversation_id:
-                    raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
-                text, choice = offered.label, Choice.model_validate(offered.choice)
-            free = (ConversationRow.busy_until.is_(None)) | (ConversationRow.busy_until < now)
-            row = session.scalar(
-                update(ConversationRow)
-                .where(ConversationRow.id == conversation_id, free)
-                .values(busy_until=now + _BUSY_FOR, turns=ConversationRow.turns + 1)
-                .returning(ConversationRow)
-            )
+                text, choice = self._chosen(connection, conversation_id, payload)
+            values = {"now": now, "until": now + _BUSY_FOR, "conversation": conversation_id}
+            row = connection.execute(_OPEN_TURN, values).one_or_none()
             if row is None:
                 raise BusyError("上一条消息还在处理，请稍候再发。")
             turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice)
-            session.execute(
-                insert(TurnRow).values(
-                    id=turn.id,
-                    conversation_id=conversation_id,
-                    number=turn.number,
-                    text=text,
-                    payload=payload,
-                    started_at=now,
-                )
-            )
-            self._say(session, row, turn.number, "parent", [TextMessage(text=text)])
+            opened = {"id": turn.id, "conversation_id": conversation_id, "number": turn.number, "text": text}
+            connection.execute(insert(_TURNS), {**opened, "payload": payload, "started_at": now})
+            self._keep_said(connection, turn, "parent", row.last_seq - 1, [{"type": "text", "text": text}])
             return turn, _conversation(row)
 
     def turn(self, turn_id: str) -> tuple[Turn, Conversation]:
@@ -219,46 +233,45 @@ class ConversationStore:
             conversation = session.get_one(ConversationRow, row.conversation_id)
             return Turn(row.id, row.conversation_id, row.number, row.text, None), _conversation(conversation)
 
-    def leave_reply(self, turn: Turn, reply: Reply, *, scope: Scope, memory: Memory) -> bool:
+    def leave_reply(self, turn: Turn, reply: Reply, *, scope: Scope, memory: Memory) -> FinishedTurn | None:
         """End the turn with its reply, and open the door to the next; once only.
 
         Returns:
-            False if the turn had ended before (it was given up): then nothing is said and nothing changes.
+            How the turn ended; None if it had ended before (it was given up): then nothing is said or changed.
         """
         now = clock.now()
-        with self._session.begin() as session:
-            ended = session.execute(
-                update(TurnRow)
-                .where(TurnRow.id == turn.id, TurnRow.outcome.is_(None))
-                .values(
-                    outcome=reply.outcome.value,
-                    intent=reply.intent.model_dump() if reply.intent else None,
-                    confidence=reply.confidence,
-                    details=reply.details,
-                    finished_at=now,
-                )
-            )
-            if not ended.rowcount:  # type: ignore[attr-defined]
-                return False
-            row = session.get_one(ConversationRow, turn.conversation_id)
-            said = self._say(session, row, turn.number, "bot", reply.messages)
-            session.execute(update(TurnRow).where(TurnRow.id == turn.id).values(reply=said))
-            row.city, row.district, row.stage = scope.city, scope.district, scope.stage
-            row.memory, row.busy_until = memory.model_dump(mode="json"), None
-            return True
+        intent = reply.intent.model_dump() if reply.intent else None
+        offered = _offered(turn, reply.messages)
+        shown: list[dict[str, Any]] = _MESSAGES.dump_python(reply.messages, mode="json")
+        ending = {"outcome": reply.outcome.value, "intent": intent, "confidence": reply.confidence}
+        after = {
+            "said": len(shown),
+            "memory": memory.model_dump(mode="json"),
+            "city": scope.city,
+            "district": scope.district,
+            "stage": scope.stage,
+        }
+        with self.engine.begin() as connection:
+            values = {"turn": turn.id, "details": reply.details, "finished_at": now, **ending}
+            if not connection.execute(_END_TURN, values).rowcount:
+                return None
+            last = connection.execute(_SHUT_TURN, {"conversation": turn.conversation_id, **after}).scalar_one()
+            self._keep_said(connection, turn, "bot", last - len(shown), shown)
+            if offered:
+                connection.execute(insert(_OFFERED), offered)
+        return FinishedTurn(turn.number, reply.outcome, intent, reply.confidence, shown, last)
 
     def finished(self, turn_id: str) -> FinishedTurn | None:
         """Return how the turn ended, or None while it runs."""
         with self._session() as session:
-            row, last_seq = session.execute(
-                select(TurnRow, ConversationRow.last_seq)
-                .join(ConversationRow, ConversationRow.id == TurnRow.conversation_id)
-                .where(TurnRow.id == turn_id)
-            ).one()
+            row = session.get_one(TurnRow, turn_id)
             if row.outcome is None:
                 return None
+            said = select(SaidRow).where(SaidRow.conversation_id == row.conversation_id, SaidRow.turn == row.number)
+            rows = session.scalars(said.order_by(SaidRow.seq)).all()
+            shown = [one.message for one in rows if one.author == "bot"]
             outcome = Outcome(row.outcome)
-            return FinishedTurn(row.number, outcome, row.intent, row.confidence or 0.0, row.reply or [], last_seq)
+            return FinishedTurn(row.number, outcome, row.intent, row.confidence or 0.0, shown, rows[-1].seq)
 
     def said_after(self, conversation_id: str, after: int) -> list[Said]:
         """Return everything said after number `after`, oldest first."""
@@ -289,60 +302,44 @@ class ConversationStore:
                 )
             )
 
-    def _say(
-        self,
-        session: Session,
-        row: ConversationRow,
-        turn: int,
-        author: Literal["parent", "bot", "person"],
-        messages: list[Message],
-    ) -> list[dict[str, Any]]:
-        self._keep_options(session, row.id, turn, messages)
-        shown: list[dict[str, Any]] = _MESSAGES.dump_python(messages, mode="json")
-        now = clock.now()
-        if shown:
-            session.execute(
-                insert(SaidRow),
-                [
-                    {
-                        "conversation_id": row.id,
-                        "seq": row.last_seq + offset,
-                        "turn": turn,
-                        "author": author,
-                        "message": message,
-                        "at": now,
-                    }
-                    for offset, message in enumerate(shown, start=1)
-                ],
-            )
-            row.last_seq += len(shown)
-        return shown
+    @staticmethod
+    def _chosen(connection: Connection, conversation_id: str, payload: str) -> tuple[str, Choice]:
+        """Return label and meaning of an option that was offered in this conversation."""
+        row = None
+        if payload.isprintable():
+            offered = select(_OFFERED.c.label, _OFFERED.c.choice)
+            mine = (_OFFERED.c.payload == payload) & (_OFFERED.c.conversation_id == conversation_id)
+            row = connection.execute(offered.where(mine)).one_or_none()
+        if row is None:
+            raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
+        return row.label, Choice.model_validate(row.choice)
 
     @staticmethod
-    def _keep_options(session: Session, conversation_id: str, turn: int, messages: list[Message]) -> None:
-        offered = []
-        for message in messages:
-            for option in message.options if isinstance(message, OptionsMessage) else []:
-                option.payload = secrets.token_urlsafe(12)
-                choice = option.choice.model_dump(exclude_none=True) if option.choice else {}
-                offered.append(
-                    {
-                        "payload": option.payload,
-                        "conversation_id": conversation_id,
-                        "turn": turn,
-                        "label": option.label,
-                        "choice": choice,
-                    }
-                )
-        if offered:
-            session.execute(insert(OfferedRow), offered)
+    def _keep_said(connection: Connection, turn: Turn, author: str, last: int, shown: list[dict[str, Any]]) -> None:
+        """Keep messages, numbered on from `last`."""
+        same = {"conversation_id": turn.conversation_id, "turn": turn.number, "author": author, "at": clock.now()}
+        if shown:
+            rows = [{**same, "seq": last + n, "message": message} for n, message in enumerate(shown, start=1)]
+            connection.execute(insert(_SAID), rows)
+
+
+def _offered(turn: Turn, messages: list[Message]) -> list[dict[str, Any]]:
+    """Give every option its payload, and return what the server must remember of it."""
+    offered = []
+    for message in messages:
+        for option in message.options if isinstance(message, OptionsMessage) else []:
+            option.payload = secrets.token_urlsafe(12)
+            choice = option.choice.model_dump(exclude_none=True) if option.choice else {}
+            same = {"conversation_id": turn.conversation_id, "turn": turn.number}
+            offered.append({**same, "payload": option.payload, "label": option.label, "choice": choice})
+    return offered
 
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _conversation(row: ConversationRow) -> Conversation:
+def _conversation(row: ConversationRow | Row[Any]) -> Conversation:
     return Conversation(
         id=row.id,
         scope=Scope(row.city, row.district, row.stage),  # type: ignore[arg-type]

@@ -62,7 +62,6 @@ class TurnRow(Base):
     outcome: Mapped[str | None] = mapped_column(String(40), index=True)
     intent: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     confidence: Mapped[float | None] = mapped_column(Float)
-    reply: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -106,13 +106,9 @@ class Judge:
             return Judgement("none", (), text)
         chances = self.probabilities(ranked.features)
         order = np.argsort(-chances)
+        rows = ranked.features.tolist()
         candidates = tuple(
-            Candidate(
-                ranked.entry_ids[i],
-                float(chances[i]),
-                dict(zip(FEATURES, map(float, ranked.features[i]), strict=True)),
-            )
-            for i in order
+            Candidate(ranked.entry_ids[i], float(chances[i]), dict(zip(FEATURES, rows[i], strict=True))) for i in order
         )
         return Judgement(self.decide(candidates[0].confidence), candidates, text)
 

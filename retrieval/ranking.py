@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,60 +62,63 @@ class CityRanker:
     def rank(self, texts: Sequence[str], vectors: Vectors) -> list[Ranked]:
         """Rank entries for each text (normal form) with its vector, shape (len(texts), dimensions)."""
         cosines, rows = self.index.search(vectors)
+        labels = self.index.labels[rows]
         return [
-            self._rank_one(
-                text,
-                [model.probabilities(text) for model in self.lexical],
-                cosines[i],
-                self.index.labels[rows[i]].tolist(),
-            )
-            for i, text in enumerate(texts)
+            self._rank_one(text, _by_label(cosines[i].tolist(), labels[i].tolist())) for i, text in enumerate(texts)
         ]
 
-    def _rank_one(self, text: str, rows: list[npt.NDArray[np.float32]], cosines: Vectors, labels: list[str]) -> Ranked:
-        classes = self.lexical[0].classes
+    def _rank_one(self, text: str, near: _Near) -> Ranked:
+        # Plain floats: for so few numbers an array costs more than the arithmetic.
+        chars, sounds = (np.log(np.maximum(m.probabilities(text), _FLOOR)).tolist() for m in self.lexical)
+        classes, best, mean, votes = self.lexical[0].classes, near.best, near.mean, near.votes
         none_at = classes.index(NONE)
-        logs = [np.log(np.maximum(row, _FLOOR)) for row in rows]
-        best, mean, votes = _by_label(cosines, labels)
-        overall = np.array([logs[0][i] + logs[1][i] + 6 * mean.get(c, 0.0) for i, c in enumerate(classes)])
-        overall[none_at] = -np.inf
-        order = [at for at in np.argsort(-overall)[:CANDIDATES] if at != none_at]
+        overall = [chars[i] + sounds[i] + 6 * mean.get(c, 0.0) for i, c in enumerate(classes)]
+        overall[none_at] = -math.inf
+        order = sorted(range(len(classes)), key=overall.__getitem__, reverse=True)[: min(CANDIDATES, len(classes) - 1)]
         pairs = two_grams(text)
-        others = [label for label in mean if label != NONE]
-        features = np.zeros((len(order), len(FEATURES)), dtype=np.float32)
-        for k, at in enumerate(order):
+        features = []
+        for at in order:
             entry = classes[at]
-            rival = max((mean[o] for o in others if o != entry), default=0.0)
-            rivals = [max((log[j] for j in order if j != at), default=log[none_at]) for log in logs]
-            cosine_none = mean.get(NONE, 0.0)
-            features[k] = (
-                logs[0][at],
-                logs[1][at],
-                logs[0][none_at],
-                logs[1][none_at],
-                logs[0][at] - rivals[0],
-                logs[1][at] - rivals[1],
-                best.get(entry, 0.0),
-                mean.get(entry, 0.0),
-                best.get(NONE, 0.0),
-                cosine_none,
-                mean.get(entry, 0.0) - cosine_none,
-                mean.get(entry, 0.0) - rival,
-                votes.get(entry, 0.0),
-                votes.get(NONE, 0.0),
-                sum(gram not in self.vocabulary[entry] for gram in pairs) / max(1, len(pairs)),
-                min(len(text), 100) / 100,
+            others = [j for j in order if j != at]
+            cosine = mean.get(entry, 0.0)
+            rival = max((value for label, value in mean.items() if label not in (NONE, entry)), default=0.0)
+            features.append(
+                (
+                    chars[at],
+                    sounds[at],
+                    chars[none_at],
+                    sounds[none_at],
+                    chars[at] - max((chars[j] for j in others), default=chars[none_at]),
+                    sounds[at] - max((sounds[j] for j in others), default=sounds[none_at]),
+                    best.get(entry, 0.0),
+                    cosine,
+                    best.get(NONE, 0.0),
+                    mean.get(NONE, 0.0),
+                    cosine - mean.get(NONE, 0.0),
+                    cosine - rival,
+                    votes.get(entry, 0.0),
+                    votes.get(NONE, 0.0),
+                    sum(gram not in self.vocabulary[entry] for gram in pairs) / max(1, len(pairs)),
+                    min(len(text), 100) / 100,
+                )
             )
-        return Ranked([classes[i] for i in order], features)
+        return Ranked([classes[i] for i in order], np.array(features, dtype=np.float32).reshape(-1, len(FEATURES)))
 
 
-def _by_label(cosines: Vectors, labels: list[str]) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Return label → best cosine, mean of its best four (missing ones count 0), share of the ten nearest."""
+class _Near(NamedTuple):
+    """Label → best cosine, mean of its best four (missing ones count 0), share of the ten nearest."""
+
+    best: dict[str, float]
+    mean: dict[str, float]
+    votes: dict[str, float]
+
+
+def _by_label(cosines: list[float], labels: list[str]) -> _Near:
     found: dict[str, list[float]] = {}
-    for cosine, label in zip(cosines.tolist(), labels, strict=True):
+    for cosine, label in zip(cosines, labels, strict=True):
         found.setdefault(label, []).append(cosine)
     nearest = labels[:10]
-    return (
+    return _Near(
         {label: values[0] for label, values in found.items()},
         {label: sum(values[:_MEAN_OF]) / _MEAN_OF for label, values in found.items()},
         {label: nearest.count(label) / 10 for label in found},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,15 @@ class Retriever:
 
     def search(self, text: str, city: City) -> Judgement:
         """Judge the entries of one city for a parent's words, as typed."""
-        plain = normalise(text)
-        if not any(c.isalnum() for c in plain):
-            return Judgement("none", (), plain)
-        ranked = self.rankers[city].rank([plain], self.encoder.encode([plain]))[0]
-        return self.judge.judge(ranked, plain)
+        return self.search_all([text], city)[0]
+
+    def search_all(self, texts: Sequence[str], city: City) -> list[Judgement]:
+        """Judge several texts at once, each by itself; cheaper than one by one."""
+        plain = [normalise(text) for text in texts]
+        if not all(any(c.isalnum() for c in text) for text in plain):
+            return [self.search(t, city) if any(c.isalnum() for c in t) else Judgement("none", (), t) for t in plain]
+        ranked = self.rankers[city].rank(plain, self.encoder.encode(plain))
+        return [self.judge.judge(one, text) for one, text in zip(ranked, plain, strict=True)]
 
 
 def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | None = None) -> Retriever:

@@ -108,10 +108,10 @@ def _two_answers(work: Work, question: str, city: City, whole: Judgement) -> lis
     message comes nearest to. The one that it comes nearest to stands first.
     """
     best: list[Judgement] = []
-    search = work.desk.retriever.search
     nearest = [c.entry_id for c in whole.candidates[:2]]
-    for first, second in splits_of(question):
-        halves = [search(first, city), search(second, city)]
+    splits = splits_of(question)
+    found = work.desk.retriever.search_all([half for split in splits for half in split], city) if splits else []
+    for halves in zip(found[::2], found[1::2], strict=True):
         if all(h.decision == "answer" for h in halves) and {h.best for h in halves} == set(nearest):
             weight = min(h.confidence for h in halves)
             if not best or weight > min(h.confidence for h in best):

@@ -9,7 +9,7 @@ from typing import Any
 from bot.actions.entities import EntityReader, Named
 from bot.actions.words import Words
 from conversations.reply import Intent, Memory, Message, Reply, TextMessage
-from conversations.storage import Conversation, ConversationStore, Turn
+from conversations.storage import Conversation, ConversationStore, FinishedTurn, Turn
 from core.outcomes import Outcome
 from core.scope import Scope
 from core.settings import Settings
@@ -18,6 +18,15 @@ from knowledge.loader import Knowledge
 from retrieval.branches import BranchJudge
 from retrieval.normalise import normalise
 from retrieval.retriever import Retriever
+
+
+@dataclass
+class OpenTurn:
+    """A turn that this process has opened and not yet reported; what is here needs not be read again."""
+
+    turn: Turn
+    conversation: Conversation
+    finished: FinishedTurn | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Desk:
     backend: EnrollmentBackend
     words: Words
     entities: EntityReader
+    open_turns: dict[str, OpenTurn] = field(default_factory=dict)
 
 
 @dataclass
@@ -79,5 +89,9 @@ async def finish(work: Work, act: Act) -> Outcome:
     reply = await act(work)
     if work.memory.pending is before:
         work.memory.pending = None
-    await work.desk.store.call(work.desk.store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
+    store = work.desk.store
+    finished = await store.call(store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
+    waiting = work.desk.open_turns.get(work.turn.id)
+    if waiting:
+        waiting.finished = finished
     return reply.outcome

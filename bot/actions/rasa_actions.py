@@ -48,7 +48,11 @@ class DeskAction(Action):  # type: ignore[misc]
 
 
 async def _open(current: Desk, turn_id: str, message: dict[str, Any]) -> Work:
-    turn, conversation = await current.store.call(current.store.turn, turn_id)
+    mine = current.open_turns.get(turn_id)
+    if mine:
+        turn, conversation = mine.turn, mine.conversation
+    else:  # another process opened it
+        turn, conversation = await current.store.call(current.store.turn, turn_id)
     understood = message.get("intent") or {}
     intent = Intent(
         name=understood.get("name") or "nlu_fallback", confidence=round(understood.get("confidence") or 0, 4)
