@@ -49,11 +49,11 @@ def train(
 
 
 def tune() -> None:
-    """Tune the judge on held-out training questions; takes some minutes and rewrites retrieval/judge.yml."""
-    from retrieval.tune import tune as tune_judge
+    """Tune the judges on held-out training questions; takes some minutes, rewrites retrieval's judge.yml, double.yml."""
+    from retrieval.tune import tune as tune_judges
 
-    config = tune_judge(load_knowledge(), _say)
-    _say(f"thresholds: {config.thresholds}")
+    judge, double = tune_judges(load_knowledge(), _say)
+    _say(f"thresholds: {judge.thresholds}; two in one from {double.threshold}")
 
 
 def start_rasa_training(current: Settings) -> subprocess.Popen[bytes]:

@@ -13,7 +13,7 @@ from retrieval.lexical import NONE, LexicalModel, train_lexical
 from retrieval.normalise import normalise
 
 BRANCHES_FILE = "branches.joblib"
-CERTAIN = 0.5
+CERTAIN = 0.7
 
 
 @dataclass
@@ -42,7 +42,7 @@ def train_branches(knowledge: Knowledge, folder: Path) -> None:
         examples += [(q, NONE) for q in (entry.question, *entry.similar.undecided)]
         if entry.similar.branches:
             texts, labels = zip(*examples, strict=True)
-            models[entry.id] = train_lexical([normalise(t) for t in texts], labels, "characters")
+            models[entry.id] = train_lexical([normalise(t) for t in texts], labels, "characters", strength=3.0)
     joblib.dump(models, folder / BRANCHES_FILE)
 
 

@@ -32,7 +32,17 @@ CONVERSATION = (
 )
 FOLDS = 3
 NOISY = 0.4
-_FOLD_OF_VOICE = {"phone": 0, "everyday": 0, "elders": 1, "story": 1, "facets": 2, "indirect": 2}
+_FOLD_OF_VOICE = {
+    "phone": 0,
+    "everyday": 0,
+    "contrast": 0,
+    "elders": 1,
+    "story": 1,
+    "facets": 2,
+    "indirect": 2,
+    "process": 1,
+    "plainfolk": 2,
+}
 
 
 @dataclass(frozen=True, slots=True)

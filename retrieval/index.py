@@ -73,7 +73,7 @@ def code_digest() -> str:
 
     for intent in CONVERSATION:
         digest.update((NLU / f"{intent}.yml").read_bytes())
-    for name in ("branches", "corpus", "encoder", "grams", "lexical", "noise", "normalise", "train"):
+    for name in ("branches", "corpus", "encoder", "grams", "lexical", "noise", "normalise", "ranking", "train"):
         digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +34,9 @@ FEATURES = (
     "votes_none",
     "novelty",
     "length",
+    "rare_novelty",
+    "unknown",
+    "cosine_near_miss",
 )
 CANDIDATES = 5
 _MEAN_OF = 4
@@ -46,13 +51,22 @@ class Ranked:
     features: npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """A city's 2-grams: those of each entry, and the rarity (inverse document frequency, ≥ 0) of every one seen."""
+
+    of_entry: dict[str, frozenset[str]]
+    rarity: dict[str, float]
+    rarest: float
+
+
 @dataclass
 class CityRanker:
     """Everything trained for one city."""
 
     lexical: tuple[LexicalModel, LexicalModel]
     index: VectorIndex
-    vocabulary: dict[str, frozenset[str]]
+    vocabulary: Vocabulary
 
     @property
     def entry_ids(self) -> list[str]:
@@ -62,9 +76,10 @@ class CityRanker:
     def rank(self, texts: Sequence[str], vectors: Vectors) -> list[Ranked]:
         """Rank entries for each text (normal form) with its vector, shape (len(texts), dimensions)."""
         cosines, rows = self.index.search(vectors)
-        labels = self.index.labels[rows]
+        labels, resembled = self.index.labels[rows], self.index.near[rows]
         return [
-            self._rank_one(text, _by_label(cosines[i].tolist(), labels[i].tolist())) for i, text in enumerate(texts)
+            self._rank_one(text, _by_label(cosines[i].tolist(), labels[i].tolist(), resembled[i].tolist()))
+            for i, text in enumerate(texts)
         ]
 
     def _rank_one(self, text: str, near: _Near) -> Ranked:
@@ -76,11 +91,14 @@ class CityRanker:
         overall[none_at] = -math.inf
         order = sorted(range(len(classes)), key=overall.__getitem__, reverse=True)[: min(CANDIDATES, len(classes) - 1)]
         pairs = two_grams(text)
+        weights = [self.vocabulary.rarity.get(pair, self.vocabulary.rarest) for pair in pairs]
+        unknown = sum(pair not in self.vocabulary.rarity for pair in pairs) / max(1, len(pairs))
         features = []
         for at in order:
             entry = classes[at]
             others = [j for j in order if j != at]
             cosine = mean.get(entry, 0.0)
+            new = [pair not in self.vocabulary.of_entry[entry] for pair in pairs]
             rival = max((value for label, value in mean.items() if label not in (NONE, entry)), default=0.0)
             features.append(
                 (
@@ -98,36 +116,53 @@ class CityRanker:
                     cosine - rival,
                     votes.get(entry, 0.0),
                     votes.get(NONE, 0.0),
-                    sum(gram not in self.vocabulary[entry] for gram in pairs) / max(1, len(pairs)),
+                    sum(new) / max(1, len(pairs)),
                     min(len(text), 100) / 100,
+                    sum(compress(weights, new)) / max(1.0, sum(weights)),
+                    unknown,
+                    near.missed.get(entry, 0.0),
                 )
             )
         return Ranked([classes[i] for i in order], np.array(features, dtype=np.float32).reshape(-1, len(FEATURES)))
 
 
 class _Near(NamedTuple):
-    """Label → best cosine, mean of its best four (missing ones count 0), share of the ten nearest."""
+    """Label → best cosine, mean of its best four (missing ones count 0), share of the ten nearest.
+
+    `missed`: entry → best cosine of a near miss that resembles it.
+    """
 
     best: dict[str, float]
     mean: dict[str, float]
     votes: dict[str, float]
+    missed: dict[str, float]
 
 
-def _by_label(cosines: list[float], labels: list[str]) -> _Near:
+def _by_label(cosines: list[float], labels: list[str], resembled: list[str]) -> _Near:
     found: dict[str, list[float]] = {}
-    for cosine, label in zip(cosines, labels, strict=True):
+    missed: dict[str, float] = {}
+    for cosine, label, entry in zip(cosines, labels, resembled, strict=True):
         found.setdefault(label, []).append(cosine)
+        if label == NONE:
+            missed.setdefault(entry, cosine)
     nearest = labels[:10]
     return _Near(
         {label: values[0] for label, values in found.items()},
         {label: sum(values[:_MEAN_OF]) / _MEAN_OF for label, values in found.items()},
         {label: nearest.count(label) / 10 for label in found},
+        missed,
     )
 
 
-def vocabulary_of(texts: Sequence[str]) -> frozenset[str]:
-    """Return the 2-grams of the texts."""
-    return frozenset(gram for text in texts for gram in two_grams(text))
+def vocabulary_of(known: Mapping[str, Sequence[str]], texts: Sequence[str]) -> Vocabulary:
+    """Return the 2-grams of what is known of each entry, and their rarity in all texts."""
+    counts = Counter(gram for text in texts for gram in set(two_grams(text)))
+    rarest = math.log(max(2, len(texts)))
+    return Vocabulary(
+        {entry: frozenset(gram for text in own for gram in two_grams(text)) for entry, own in known.items()},
+        {gram: rarest - math.log(count) for gram, count in counts.items()},
+        rarest,
+    )
 
 
 def two_grams(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import joblib
 from core.errors import ModelMissingError
 from core.scope import CITIES, City
 from knowledge.loader import Knowledge
+from retrieval.doubles import DoubleConfig, Split, best_split, load_double
 from retrieval.encoder import Encoder, load_encoder
 from retrieval.index import code_digest, load_index, read_manifest
 from retrieval.judge import Judge, Judgement, load_judge
@@ -26,6 +27,7 @@ class Retriever:
     encoder: Encoder
     rankers: dict[City, CityRanker]
     judge: Judge
+    double: DoubleConfig
 
     def search(self, text: str, city: City) -> Judgement:
         """Judge the entries of one city for a parent's words, as typed."""
@@ -38,6 +40,16 @@ class Retriever:
             return [self.search(t, city) if any(c.isalnum() for c in t) else Judgement("none", (), t) for t in plain]
         ranked = self.rankers[city].rank(plain, self.encoder.encode(plain))
         return [self.judge.judge(one, text) for one, text in zip(ranked, plain, strict=True)]
+
+    def search_double(self, whole: Judgement, city: City) -> tuple[Judgement, Judgement] | None:
+        """Return what the two halves of a message come to if it holds two questions; the nearer entry stands first."""
+        split = self.split(whole, city)
+        sure = split and split.fits(whole) and self.double.chance(split.features) >= self.double.threshold
+        return split.halves if split and sure else None
+
+    def split(self, whole: Judgement, city: City) -> Split | None:
+        """Return the best way to cut a message in two, or None if it can't be two questions."""
+        return best_split(whole, lambda texts: self.search_all(texts, city), self.double)
 
 
 def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | None = None) -> Retriever:
@@ -59,4 +71,4 @@ def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | No
     for city in CITIES:
         lexical, vocabulary = joblib.load(folder / f"{city}.joblib")
         rankers[city] = CityRanker(lexical, load_index(folder, city), vocabulary)
-    return Retriever(encoder, rankers, load_judge())
+    return Retriever(encoder, rankers, load_judge(), load_double())

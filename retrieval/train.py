@@ -72,4 +72,4 @@ def fit_city(knowledge: Knowledge, city: City, examples: Sequence[Example], enco
     for example in examples:
         if example.entry != NONE:
             known[example.entry].append(example.text)
-    return CityRanker(lexical, index, {entry: vocabulary_of(texts) for entry, texts in known.items()})
+    return CityRanker(lexical, index, vocabulary_of(known, texts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.actions.cards import answer_messages, city_options, entry_options, feedback_options, person_option
 from bot.actions.desk import Work
-from bot.actions.questions import LONGEST_FOLLOW_UP, NONE_ALONE, leans, splits_of
+from bot.actions.questions import LONGEST_FOLLOW_UP, NONE_ALONE, leans
 from conversations.reply import Message, Pending, Reply
 from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
@@ -34,7 +34,7 @@ def narrow_scope(work: Work) -> None:
 def answer_in_city(work: Work, question: str, city: City) -> Reply:
     """Answer within one city's Q&A; the question may need the one before."""
     alone = work.desk.retriever.search(question, city)
-    two = _two_answers(work, question, city, alone)
+    two = work.desk.retriever.search_double(alone, city)
     if two:
         return _answer_two(work, two)
     judgement = _in_context(work, question, city, alone)
@@ -101,25 +101,7 @@ def _in_context(work: Work, question: str, city: City, alone: Judgement) -> Judg
     return together if (leaning or same) and together.confidence > alone.confidence else alone
 
 
-def _two_answers(work: Work, question: str, city: City, whole: Judgement) -> list[Judgement]:
-    """Return two judgements if the message falls into two halves that both stand alone with different answers.
-
-    Many a story has clauses that look like another question; so the two answers must also be the two that the whole
-    message comes nearest to. The one that it comes nearest to stands first.
-    """
-    best: list[Judgement] = []
-    nearest = [c.entry_id for c in whole.candidates[:2]]
-    splits = splits_of(question)
-    found = work.desk.retriever.search_all([half for split in splits for half in split], city) if splits else []
-    for halves in zip(found[::2], found[1::2], strict=True):
-        if all(h.decision == "answer" for h in halves) and {h.best for h in halves} == set(nearest):
-            weight = min(h.confidence for h in halves)
-            if not best or weight > min(h.confidence for h in best):
-                best = sorted(halves, key=lambda half: half.best != nearest[0])
-    return best
-
-
-def _answer_two(work: Work, halves: list[Judgement]) -> Reply:
+def _answer_two(work: Work, halves: tuple[Judgement, Judgement]) -> Reply:
     messages: list[Message] = []
     for half in halves:
         entry = work.desk.knowledge.entries[half.candidates[0].entry_id]
