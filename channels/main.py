@@ -10,6 +10,8 @@ from channels.app import create_app
 from core.logs import set_up_logs
 from core.settings import settings
 
+_YOUNG = 20_000  # objects made between two collections; a turn makes some thousands
+
 
 def create() -> FastAPI:
     """Build the application from the settings."""
@@ -19,4 +21,5 @@ def create() -> FastAPI:
     # Models and knowledge stay for good: the garbage collector needs not walk them again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_YOUNG)
     return app

@@ -6,9 +6,10 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 from sse_starlette import EventSourceResponse
 
+from channels.bodies import body_of, read_body
 from channels.events import stream_events
 from channels.messages import MessageBody, NewConversation, OpenedConversation, TokenBody, Transcript, TurnResult
 from channels.opening import opening_messages
@@ -69,24 +70,26 @@ async def sign_in(request: Request, conversation: Opened, body: TokenBody) -> Re
     return Response(status_code=204)
 
 
-@router.post("/{conversation_id}/messages", response_model=TurnResult)
-async def send_message(request: Request, conversation: Opened, body: MessageBody) -> JSONResponse:
+@router.post("/{conversation_id}/messages", response_model=TurnResult, openapi_extra=body_of(MessageBody))
+async def send_message(request: Request, conversation_id: str, secret: Annotated[str, Depends(bearer)]) -> Response:
     """Say something, or choose an option."""
+    # The one call that many parents make at once: it reads its body itself, which costs half of what FastAPI takes.
     parts = services(request)
-    parts.limits.check(request, conversation)
-    turn = await run_turn(Incoming(parts.desk, parts.rasa, conversation, body.text, body.payload))
+    await parts.desk.store.call(parts.desk.store.authenticate, conversation_id, secret)
+    body = await read_body(request, MessageBody)
+    parts.limits.check(request, conversation_id)
+    turn = await run_turn(Incoming(parts.desk, parts.rasa, conversation_id, body.text, body.payload))
     # The messages were made by our own shapes and stored so; they are not validated a second time.
-    return JSONResponse(
-        {
-            "turn": turn.number,
-            "kind": turn.outcome.kind,
-            "outcome": turn.outcome,
-            "intent": turn.intent,
-            "confidence": turn.confidence,
-            "messages": turn.messages,
-            "last_seq": turn.last_seq,
-        }
-    )
+    result = {
+        "turn": turn.number,
+        "kind": turn.outcome.kind,
+        "outcome": turn.outcome,
+        "intent": turn.intent,
+        "confidence": turn.confidence,
+        "messages": turn.messages,
+        "last_seq": turn.last_seq,
+    }
+    return Response(to_json(result), media_type="application/json")
 
 
 @router.get("/{conversation_id}/messages")

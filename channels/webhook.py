@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import json
 import logging
 
+from pydantic_core import from_json, to_json
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.actions.rasa_actions import ACTIONS
@@ -25,15 +25,15 @@ def make_route(secret: str) -> Route:
     for action in ACTIONS:
         executor.register_action(action())
 
-    async def run_action(request: Request) -> JSONResponse:
+    async def run_action(request: Request) -> Response:
         given = request.headers.get("x-helpdesk-secret", "")
         if not secret or not hmac.compare_digest(given, secret):
             raise NotAuthenticatedError("wrong or missing X-Helpdesk-Secret")
-        call = json.loads(await request.body())
+        call = from_json(await request.body())
         try:
             result = await executor.run(call)
         except (ActionExecutionRejection, ActionNotFoundException) as error:
             return JSONResponse({"action_name": error.action_name, "error": error.message}, status_code=400)
-        return JSONResponse(result.model_dump() if result else None)
+        return Response(to_json(result), media_type="application/json")
 
     return Route(PATH, run_action, methods=["POST"])

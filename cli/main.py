@@ -15,6 +15,7 @@ from cli.ask import ask
 from cli.benchmark import benchmark
 from cli.demo import demo
 from cli.evaluate import evaluate
+from cli.explain import explain
 from cli.knowledge import knowledge
 from cli.serve import serve
 from cli.train import train, tune
@@ -27,6 +28,7 @@ app.command()(serve)
 app.command()(train)
 app.command()(tune)
 app.command()(ask)
+app.command()(explain)
 app.command()(evaluate)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")

@@ -49,7 +49,7 @@ def train(
 
 
 def tune() -> None:
-    """Tune the judges on held-out training questions; takes some minutes, rewrites retrieval's judge.yml, double.yml."""
+    """Tune the judges on held-out training questions; takes some minutes and rewrites their files in retrieval/."""
     from retrieval.tune import tune as tune_judges
 
     judge, double = tune_judges(load_knowledge(), _say)

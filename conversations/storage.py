@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, Integer, Row, Table, bindparam, create_engine, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
@@ -32,7 +33,10 @@ from core.scope import Scope
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_JSON: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
 _BUSY_FOR = timedelta(seconds=30)
+_SECRETS_KEPT = 20_000
+_NOT_AUTHENTICATED = "会话不存在或密钥不对，请重新打开咨询窗口。"
 
 # What every turn runs is written in SQLAlchemy's Core, and once: building it anew costs more than running it.
 _CONVERSATIONS, _TURNS, _SAID, _OFFERED = (
@@ -45,9 +49,7 @@ _OPEN_TURN = (
         _CONVERSATIONS.c.id == bindparam("conversation"),
         _CONVERSATIONS.c.busy_until.is_(None) | (_CONVERSATIONS.c.busy_until < bindparam("now", type_=UtcDateTime())),
     )
-    .values(
-        busy_until=bindparam("until"), turns=_CONVERSATIONS.c.turns + 1, last_seq=_CONVERSATIONS.c.last_seq + 1
-    )
+    .values(busy_until=bindparam("until"), turns=_CONVERSATIONS.c.turns + 1, last_seq=_CONVERSATIONS.c.last_seq + 1)
     .returning(*_CONVERSATIONS.c)
 )
 _END_TURN = update(_TURNS).where(_TURNS.c.id == bindparam("turn"), _TURNS.c.outcome.is_(None))
@@ -100,9 +102,9 @@ class FinishedTurn:
 def open_engine(url: str) -> Engine:
     """Open the database; SQLite gets write-ahead logging and foreign keys."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, json_serializer=_dump)
+        return create_engine(url, pool_pre_ping=True, **_JSON)
     pool: Any = NullPool if ":memory:" in url else QueuePool
-    engine = create_engine(url, poolclass=pool, connect_args={"timeout": 10}, json_serializer=_dump)
+    engine = create_engine(url, poolclass=pool, connect_args={"timeout": 10}, **_JSON)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
@@ -112,10 +114,6 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 class ConversationStore:
     """Conversations, their turns and everything said."""
 
@@ -123,6 +121,8 @@ class ConversationStore:
         self.engine = engine
         self._session = sessionmaker(engine, expire_on_commit=False)
         self._embedded = engine.dialect.name == "sqlite"
+        # A conversation's secret never changes, so it is read once for many messages.
+        self._secret_hash = lru_cache(maxsize=_SECRETS_KEPT)(self._read_secret_hash)
 
     async def call(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Run one of this store's functions from a coroutine.
@@ -164,11 +164,8 @@ class ConversationStore:
         Raises:
             NotAuthenticatedError: wrong secret or unknown conversation; the two are not told apart.
         """
-        with self.engine.connect() as connection:
-            known = connection.execute(_SECRET, {"conversation": conversation_id}).scalar()
-        matches = hmac.compare_digest(known or _hash(""), _hash(secret))
-        if known is None or not matches:
-            raise NotAuthenticatedError("会话不存在或密钥不对，请重新打开咨询窗口。")
+        if not hmac.compare_digest(self._secret_hash(conversation_id), _hash(secret)):
+            raise NotAuthenticatedError(_NOT_AUTHENTICATED)
 
     def get(self, conversation_id: str) -> Conversation:
         """Return the conversation; `NoResultFound` if there is none."""
@@ -210,6 +207,7 @@ class ConversationStore:
         Raises:
             UnknownOptionError: the payload was not offered in this conversation.
             BusyError: another turn of this conversation is still running.
+            NotAuthenticatedError: the conversation is not there any more.
         """
         now = clock.now()
         with self.engine.begin() as connection:
@@ -219,6 +217,7 @@ class ConversationStore:
             values = {"now": now, "until": now + _BUSY_FOR, "conversation": conversation_id}
             row = connection.execute(_OPEN_TURN, values).one_or_none()
             if row is None:
+                self._read_secret_hash(conversation_id)  # a conversation that was erased since is unknown, not busy
                 raise BusyError("上一条消息还在处理，请稍候再发。")
             turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice)
             opened = {"id": turn.id, "conversation_id": conversation_id, "number": turn.number, "text": text}
@@ -301,6 +300,13 @@ class ConversationStore:
                     at=clock.now(),
                 )
             )
+
+    def _read_secret_hash(self, conversation_id: str) -> str:
+        with self.engine.connect() as connection:
+            known: str | None = connection.execute(_SECRET, {"conversation": conversation_id}).scalar()
+        if known is None:
+            raise NotAuthenticatedError(_NOT_AUTHENTICATED)
+        return known
 
     @staticmethod
     def _chosen(connection: Connection, conversation_id: str, payload: str) -> tuple[str, Choice]:

@@ -25,7 +25,6 @@ CONVERSATION = (
     "goodbye",
     "bot_challenge",
     "complain",
-    "acknowledge",
     "affirm",
     "deny",
     "more",

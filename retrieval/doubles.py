@@ -1,13 +1,14 @@
 """Two questions in one message.
 
 Many a story has a clause that looks like another question, and many a double question has neither comma nor 「还有」.
-So a message counts as two questions only if, as a whole, it is no unanswerable one, comes near to two entries and to no
-third, and falls into two halves of which each comes near to one of the two. How near is judged by a logistic function of a few features; its
-weights and threshold are data beside the judge's.
+So a message counts as two questions only if, as a whole, it is no unanswerable one, comes near to two entries and to
+no third, and falls into two halves of which each comes near to one of the two. How near is judged by a logistic
+function of a few features; its weights and threshold are data beside the judge's.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import ModelMissingError
 from retrieval.judge import Candidate, Judgement
 
+jieba.setLogLevel(logging.WARNING)
+
 DOUBLE_FILE = Path(__file__).parent / "double.yml"
 FEATURES = (
     "second_over_third",
@@ -33,7 +36,7 @@ FEATURES = (
     "mark",
     "confidence_of_whole",
 )
-LEAST_GAP = 1.0
+LEAST_GAP = 1.5
 _ALSO = (
     "还有一个问题|还有个问题|还有个事|还想问|再问一下|再问|顺便问一下|顺便问|顺便|另外|"
     "还有就是|以及|还有|然后|再就是|同时"
@@ -104,7 +107,8 @@ def best_split(whole: Judgement, search_all: _SearchAll, config: DoubleConfig) -
         halves = [half for pair in cut(whole.text) for half in pair]
         judged = search_all(halves) if halves else []
         pairs = zip(judged[::2], judged[1::2], strict=True)
-        found = [_split(whole, near, a, b, mark) for a, b in pairs if {a.best, b.best} == {c.entry_id for c in near[:2]}]
+        nearest = {candidate.entry_id for candidate in near[:2]}
+        found = [_split(whole, near, a, b, mark) for a, b in pairs if {a.best, b.best} == nearest]
         if found:
             return max(found, key=lambda split: config.chance(split.features))
     return None
@@ -144,7 +148,7 @@ def _split(whole: Judgement, near: list[Candidate], first: Judgement, second: Ju
             confidences[1],
             confidences[0],
             min(_separation(half) for half in halves),
-            min(min(lengths), 12) / 12,
+            min(*lengths, 12) / 12,
             mark,
             whole.confidence,
         ),

@@ -21,6 +21,18 @@ from retrieval.encoder import Vectors
 
 NEIGHBOURS = 40
 MANIFEST = "manifest.json"
+_TRAINED_BY = (
+    "branches",
+    "corpus",
+    "encoder",
+    "grams",
+    "index",
+    "lexical",
+    "noise",
+    "normalise",
+    "ranking",
+    "train",
+)
 
 
 class Manifest(BaseModel):
@@ -48,8 +60,12 @@ class VectorIndex:
 
 
 def build_index(vectors: Vectors, labels: Sequence[str], near: Sequence[str]) -> VectorIndex:
-    """Build an exact inner-product index over unit vectors."""
-    index = faiss.IndexFlatIP(vectors.shape[1])
+    """Build an inner-product index over unit vectors that looks at every row.
+
+    Rows are kept in half precision, which changes a cosine by less than 1e-4 and halves what a search must read.
+    """
+    index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
     index.add(vectors)
     return VectorIndex(index, np.array(labels), np.array(near))
 
@@ -73,7 +89,18 @@ def code_digest() -> str:
 
     for intent in CONVERSATION:
         digest.update((NLU / f"{intent}.yml").read_bytes())
-    for name in ("branches", "corpus", "encoder", "grams", "lexical", "noise", "normalise", "ranking", "train"):
+    for name in (
+        "branches",
+        "corpus",
+        "encoder",
+        "grams",
+        "index",
+        "lexical",
+        "noise",
+        "normalise",
+        "ranking",
+        "train",
+    ):
         digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 

@@ -28,8 +28,9 @@ def strip_invisible(text: str) -> str:
     return _INVISIBLE.sub("", text).strip()
 
 
+@lru_cache(maxsize=256)
 def normalise(text: str) -> str:
-    """Return the normal form of a message; it may be empty.
+    """Return the normal form of a message; it may be empty. The last ones are remembered: each step of a turn asks.
 
     >>> normalise("帳號註冊 失敗!!!!")
     '帐号注册失败!!'

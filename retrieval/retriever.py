@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import jieba
 import joblib
 
 from core.errors import ModelMissingError
 from core.scope import CITIES, City
 from knowledge.loader import Knowledge
+from retrieval.context import in_context
 from retrieval.doubles import DoubleConfig, Split, best_split, load_double
 from retrieval.encoder import Encoder, load_encoder
 from retrieval.index import code_digest, load_index, read_manifest
@@ -47,6 +49,10 @@ class Retriever:
         sure = split and split.fits(whole) and self.double.chance(split.features) >= self.double.threshold
         return split.halves if split and sure else None
 
+    def search_in_context(self, alone: Judgement, before: str, city: City) -> Judgement:
+        """Return what a message comes to: by itself or, only if it can't stand alone, with the message before."""
+        return in_context(alone, before, lambda text: self.search(text, city))
+
     def split(self, whole: Judgement, city: City) -> Split | None:
         """Return the best way to cut a message in two, or None if it can't be two questions."""
         return best_split(whole, lambda texts: self.search_all(texts, city), self.double)
@@ -71,4 +77,5 @@ def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | No
     for city in CITIES:
         lexical, vocabulary = joblib.load(folder / f"{city}.joblib")
         rankers[city] = CityRanker(lexical, load_index(folder, city), vocabulary)
+    jieba.initialize()
     return Retriever(encoder, rankers, load_judge(), load_double())

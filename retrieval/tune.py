@@ -41,6 +41,9 @@ _JOINED_BY = ("", "", "", " ", " ", ",", ",", ",", "?", "。", "\n", ",还有", 
 _HALF = range(4, 36)
 
 
+_NO_DOUBLE = DoubleConfig(features=DOUBLE_FEATURES, weights=(0.0,) * len(DOUBLE_FEATURES), bias=0.0, threshold=1.0)
+
+
 @dataclass
 class Fold:
     """Everything trained without one third of the writers, and that third."""
@@ -148,8 +151,7 @@ def choose_thresholds(judge: Judge, held: HeldOut) -> Thresholds:
 def held_out_splits(folds: Sequence[Fold], judge: Judge, *, seed: int = 7) -> HeldOutSplits:
     """Collect how held-out questions, joined by twos and single, can be cut in two."""
     dice = random.Random(seed)  # noqa: S311 - no secret
-    weights = tuple(float(name == "unsurer_half") for name in DOUBLE_FEATURES)
-    start = DoubleConfig(features=DOUBLE_FEATURES, weights=weights, bias=0.0, threshold=1.0)
+    start = _NO_DOUBLE.model_copy(update={"weights": tuple(float(f == "unsurer_half") for f in DOUBLE_FEATURES)})
     found = HeldOutSplits([], [], 0)
     for fold in folds:
         retriever = Retriever(fold.encoder, fold.rankers, judge, start)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bot.actions.cards import answer_messages, city_options, entry_options, feedback_options, person_option
 from bot.actions.desk import Work
-from bot.actions.questions import LONGEST_FOLLOW_UP, NONE_ALONE, leans
 from conversations.reply import Message, Pending, Reply
 from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
+from retrieval.context import leans
 from retrieval.judge import Judgement
 
 PROGRESS = "progress_general"
@@ -23,21 +23,42 @@ async def answer_question(work: Work) -> Reply:
 
 
 def narrow_scope(work: Work) -> None:
-    """Take over what the words tell of the scope; a city that the host has set stays."""
+    """Take over what the words tell of the scope."""
+    work.scope = scope_told(work)
+
+
+def scope_told(work: Work) -> Scope:
+    """Return the scope with what the words tell of it; a city that the host has set stays."""
     named = work.named
     if work.scope.city and named.city and named.city != work.scope.city and work.memory.city_is_fixed:
-        return
+        return work.scope
     narrowed = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
-    work.scope = narrowed if narrowed.city else Scope(stage=narrowed.stage)
+    return narrowed if narrowed.city else Scope(stage=narrowed.stage)
+
+
+def judgement_of(work: Work, question: str, city: City) -> Judgement:
+    """Return what a question comes to in a city; alone or, where it needs that, with the message before."""
+    alone, before = alone_judgement(work, question, city), work.memory.last_question
+    key = (before, question, city)
+    if before and key not in work.judged:
+        work.judged[key] = work.desk.retriever.search_in_context(alone, before, city)
+    return work.judged[key] if before else alone
+
+
+def alone_judgement(work: Work, question: str, city: City) -> Judgement:
+    """Return what a question comes to by itself; searched once a turn."""
+    key = (None, question, city)
+    if key not in work.judged:
+        work.judged[key] = work.desk.retriever.search(question, city)
+    return work.judged[key]
 
 
 def answer_in_city(work: Work, question: str, city: City) -> Reply:
     """Answer within one city's Q&A; the question may need the one before."""
-    alone = work.desk.retriever.search(question, city)
-    two = work.desk.retriever.search_double(alone, city)
+    two = work.desk.retriever.search_double(alone_judgement(work, question, city), city)
     if two:
         return _answer_two(work, two)
-    judgement = _in_context(work, question, city, alone)
+    judgement = judgement_of(work, question, city)
     _remember(work, question, judgement)
     if judgement.decision == "answer":
         return answered(work, judgement, Outcome.ANSWERED)
@@ -70,8 +91,7 @@ def trace(judgement: Judgement) -> dict[str, object]:
 
 def _without_city(work: Work, question: str) -> Reply:
     """Ask for the city if some city's Q&A has an answer; else there is none anywhere."""
-    search = work.desk.retriever.search
-    found = [_in_context(work, question, city, search(question, city)) for city in CITIES]
+    found = [judgement_of(work, question, city) for city in CITIES]
     best = max(found, key=lambda judgement: judgement.confidence)
     if best.decision == "none":
         _remember(work, question, best)
@@ -84,21 +104,6 @@ def _whole(work: Work, question: str) -> str:
     """Return the question with the one before, if it leans on it."""
     before = work.memory.last_question
     return f"{before} {question}" if before and leans(question) else question
-
-
-def _in_context(work: Work, question: str, city: City, alone: Judgement) -> Judgement:
-    """Return the judgement of the question alone or, only if it can't stand alone, with the message before.
-
-    It can't if it leans on that message by its form, or if both readings lead to the same entry. A question that looks
-    like the known unanswerable ones stays unanswered, whatever came before.
-    """
-    before = work.memory.last_question
-    if alone.decision == "answer" or not before or len(question) > LONGEST_FOLLOW_UP:
-        return alone
-    together = work.desk.retriever.search(f"{before} {question}", city)
-    leaning = leans(question) and alone.none <= NONE_ALONE
-    same = alone.best == together.best and alone.decision == "clarify"
-    return together if (leaning or same) and together.confidence > alone.confidence else alone
 
 
 def _answer_two(work: Work, halves: tuple[Judgement, Judgement]) -> Reply:

@@ -11,11 +11,12 @@ from bot.actions.words import Words
 from conversations.reply import Intent, Memory, Message, Reply, TextMessage
 from conversations.storage import Conversation, ConversationStore, FinishedTurn, Turn
 from core.outcomes import Outcome
-from core.scope import Scope
+from core.scope import City, Scope
 from core.settings import Settings
 from enrollment.backend import EnrollmentBackend
 from knowledge.loader import Knowledge
 from retrieval.branches import BranchJudge
+from retrieval.judge import Judgement
 from retrieval.normalise import normalise
 from retrieval.retriever import Retriever
 
@@ -46,7 +47,10 @@ class Desk:
 
 @dataclass
 class Work:
-    """One turn in hand: what was said, what was understood, and what is remembered for the next."""
+    """One turn in hand: what was said, what was understood, and what is remembered for the next.
+
+    `judged` keeps what was searched: message before (None: alone), question and city → judgement.
+    """
 
     desk: Desk
     turn: Turn
@@ -57,11 +61,12 @@ class Work:
     text: str = ""
     scope: Scope = field(default_factory=Scope)
     memory: Memory = field(default_factory=Memory)
+    judged: dict[tuple[str | None, str, City], Judgement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.text = self.text or normalise(self.turn.text)
         self.scope = self.conversation.scope
-        self.memory = self.conversation.memory.model_copy(deep=True)
+        self.memory = self.conversation.memory.model_copy()
 
     def say(self, name: str, **values: object) -> TextMessage:
         """Return one of the desk's own sentences as a message."""

@@ -223,3 +223,16 @@ def test_the_picture_of_the_widget_can_be_taken(open_page: OpenPage, chat_in: Ch
     page.screenshot(path=picture)
     assert picture.stat().st_size > 20_000
     assert PICTURE.exists()
+
+
+def test_browser_without_modules_is_told_what_to_do(open_page: OpenPage, chat_in: ChatIn) -> None:
+    chat = chat_in(open_page("/demo?city=qingdao"))
+    told = chat.locator(".js-old-browser")
+    expect(told).to_be_hidden()
+    # Such a browser runs just the script that this one skips.
+    fetched = chat.evaluate("fetch(document.querySelector('script[nomodule]').src).then(reply => reply.text())")
+    assert fetched == (ROOT / "channels/widget/static/old_browser.js").read_text(encoding="utf-8")
+    chat.evaluate(fetched)
+    chat.evaluate("document.dispatchEvent(new Event('DOMContentLoaded'))")
+    expect(told).to_be_visible()
+    expect(told).to_contain_text("浏览器版本太旧")

@@ -16,7 +16,7 @@ from cli.main import app, main
 from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
-COMMANDS = ["serve", "train", "tune", "ask", "evaluate", "benchmark", "knowledge", "demo"]
+COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark", "knowledge", "demo"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
 
 
@@ -213,3 +213,35 @@ class TestDemoToken:
         streams = capsys.readouterr()
         assert "HELPDESK_DEMO_KEY_FILE is not set" in streams.err
         assert streams.out == ""
+
+
+class TestExplain:
+    def test_page_tells_everything_that_led_to_the_answer(self) -> None:
+        result = run("explain", "刷脸查不到孩子,户口本也填好了", "--city", "chongqing", "--no-rasa")
+        assert result.exit_code == 0, result.output
+        for part in (
+            "normal form",
+            "nearest known question",
+            "cq-10",
+            "log_p_characters",
+            "decision:",
+            "answered from",
+        ):
+            assert part in result.output
+        assert "qingdao" not in result.output
+
+    def test_intent_comes_from_the_trained_rasa(self) -> None:
+        result = run("explain", "注册不了怎么办", "--city", "qingdao")
+        assert "registration_trouble" in result.output
+
+    def test_message_before_is_counted_in(self) -> None:
+        before = "房子是我自己的,选房产查询对吧"
+        result = run("explain", "那奶奶名下的呢", "--before", before, "--city", "chongqing", "--no-rasa")
+        assert "read with the message before" in result.output
+
+    def test_numbers_that_identify_are_masked(self) -> None:
+        result = run("explain", "我的身份证11010519491231002X被占用了", "--city", "qingdao", "--no-rasa")
+        assert "11010519491231002" not in result.output
+
+    def test_unknown_city_is_refused(self) -> None:
+        assert run("explain", "注册不了", "--city", "beijing").exit_code != 0

@@ -34,7 +34,8 @@ def which_city() -> OptionsMessage:
 
 def answer(store: ConversationStore, turn: Turn, *messages: Message, outcome: Outcome = Outcome.GREETED) -> bool:
     reply = Reply(outcome=outcome, messages=list(messages or [TextMessage(text="答")]), confidence=0.9)
-    return store.leave_reply(turn, reply, scope=Scope("qingdao", "市北区"), memory=Memory(last_question="问"))
+    left = store.leave_reply(turn, reply, scope=Scope("qingdao", "市北区"), memory=Memory(last_question="问"))
+    return left is not None
 
 
 def offered(store: ConversationStore, conversation: Conversation) -> str:

@@ -35,7 +35,7 @@ def test_saved_encoder_gives_unit_vectors(few: Knowledge, tmp_path: Path) -> Non
     vectors = encoder.encode(QUESTIONS)
     assert vectors.shape == (3, encoder.dimensions) == (3, 16)
     assert vectors.dtype == np.float32
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
     assert np.allclose(encoder.encode(QUESTIONS[:1]), vectors[:1])
 
 
@@ -47,7 +47,7 @@ def test_another_sentence_transformer_can_be_set(other_encoder: Path) -> None:
     encoder = load_encoder(other_encoder)
     vectors = encoder.encode(QUESTIONS)
     assert vectors.shape == (3, encoder.dimensions) == (3, 8)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
     assert not np.allclose(vectors[0], vectors[1])
 
 
@@ -57,7 +57,7 @@ def test_index_over_another_encoder_finds_each_question_first(other_encoder: Pat
     index = load_index(tmp_path, "city")
     cosines, rows = index.search(vectors, neighbours=40)
     assert rows[:, 0].tolist() == [0, 1, 2]
-    assert cosines[:, 0] == pytest.approx(1, abs=1e-5)
+    assert cosines[:, 0] == pytest.approx(1, abs=1e-3)
     assert index.labels[rows[0, 0]] == "cq-10"
     assert index.near.tolist() == ["", "", "qd-b05"]
 
