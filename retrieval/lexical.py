@@ -50,6 +50,46 @@ class LexicalModel:
         return np.asarray(exponents / exponents.sum(), dtype=np.float32)
 
 
+@dataclass
+class LexicalPair:
+    """Both views of one city in one table: each gram is looked up once, which is most of the work of a short question.
+
+    The first view reads characters, the second characters and sounds. `weights` has shape (grams, 2, classes), `bias`
+    (2, classes), `idf` (grams, 2), which is zero where a view doesn't know the gram.
+    """
+
+    vocabulary: dict[str, int]
+    idf: npt.NDArray[np.float32]
+    classes: list[str]
+    weights: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+
+    def probabilities(self, text: str) -> npt.NDArray[np.float32]:
+        """Return P(class | text) in both views, shape (2, len(classes)), of a text in normal form."""
+        counts = Counter(all_grams(text))
+        known = [(self.vocabulary[gram], count) for gram, count in counts.items() if gram in self.vocabulary]
+        scores = self.bias
+        if known:
+            rows, times = np.array(known).T
+            tfidf = (1 + np.log(times.astype(np.float32)))[:, None] * self.idf[rows]
+            lengths = np.maximum(np.sqrt((tfidf * tfidf).sum(0)), 1e-9)
+            scores = scores + np.einsum("gv,gvc->vc", tfidf / lengths, self.weights[rows])
+        exponents = np.exp(SHARPNESS * (scores - scores.max(1, keepdims=True)))
+        return np.asarray(exponents / exponents.sum(1, keepdims=True), dtype=np.float32)
+
+
+def pair_of(characters: LexicalModel, sounds: LexicalModel) -> LexicalPair:
+    """Lay two views with the same classes into one table."""
+    vocabulary = {gram: row for row, gram in enumerate(dict.fromkeys([*characters.vocabulary, *sounds.vocabulary]))}
+    idf = np.zeros((len(vocabulary), 2), dtype=np.float32)
+    weights = np.zeros((len(vocabulary), 2, len(characters.classes)), dtype=np.float32)
+    for view, model in enumerate((characters, sounds)):
+        rows = [vocabulary[gram] for gram in model.vocabulary]
+        own = list(model.vocabulary.values())
+        idf[rows, view], weights[rows, view] = model.idf[own], model.weights[own]
+    return LexicalPair(vocabulary, idf, characters.classes, weights, np.stack([characters.bias, sounds.bias]))
+
+
 def train_lexical(
     texts: Sequence[str], labels: Sequence[str], view: str, *, strength: float = 1.0, rarest: int = 1
 ) -> LexicalModel:

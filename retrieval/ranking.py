@@ -15,7 +15,7 @@ import numpy.typing as npt
 from retrieval.encoder import Vectors
 from retrieval.grams import char_grams
 from retrieval.index import VectorIndex
-from retrieval.lexical import NONE, LexicalModel
+from retrieval.lexical import NONE, LexicalPair
 
 FEATURES = (
     "log_p_characters",
@@ -64,14 +64,14 @@ class Vocabulary:
 class CityRanker:
     """Everything trained for one city."""
 
-    lexical: tuple[LexicalModel, LexicalModel]
+    lexical: LexicalPair
     index: VectorIndex
     vocabulary: Vocabulary
 
     @property
     def entry_ids(self) -> list[str]:
         """The entries that can be candidates."""
-        return [c for c in self.lexical[0].classes if c != NONE]
+        return [c for c in self.lexical.classes if c != NONE]
 
     def rank(self, texts: Sequence[str], vectors: Vectors) -> list[Ranked]:
         """Rank entries for each text (normal form) with its vector, shape (len(texts), dimensions)."""
@@ -84,8 +84,8 @@ class CityRanker:
 
     def _rank_one(self, text: str, near: _Near) -> Ranked:
         # Plain floats: for so few numbers an array costs more than the arithmetic.
-        chars, sounds = (np.log(np.maximum(m.probabilities(text), _FLOOR)).tolist() for m in self.lexical)
-        classes, best, mean, votes = self.lexical[0].classes, near.best, near.mean, near.votes
+        chars, sounds = np.log(np.maximum(self.lexical.probabilities(text), _FLOOR)).tolist()
+        classes, best, mean, votes = self.lexical.classes, near.best, near.mean, near.votes
         none_at = classes.index(NONE)
         overall = [chars[i] + sounds[i] + 6 * mean.get(c, 0.0) for i, c in enumerate(classes)]
         overall[none_at] = -math.inf

@@ -14,7 +14,7 @@ from retrieval.branches import train_branches
 from retrieval.corpus import Example, examples_of, with_noise
 from retrieval.encoder import Encoder, load_encoder, save_encoder, train_encoder
 from retrieval.index import Manifest, build_index, code_digest, save_index, write_manifest
-from retrieval.lexical import NONE, train_lexical
+from retrieval.lexical import NONE, pair_of, train_lexical
 from retrieval.normalise import normalise
 from retrieval.ranking import CityRanker, vocabulary_of
 
@@ -65,11 +65,11 @@ def fit_city(knowledge: Knowledge, city: City, examples: Sequence[Example], enco
     """Train one city's lexical models and build its index."""
     noisy = with_noise(examples)
     texts, labels = [e.text for e in noisy], [e.entry for e in noisy]
-    lexical = (train_lexical(texts, labels, "characters"), train_lexical(texts, labels, "sounds", rarest=2))
+    views = (train_lexical(texts, labels, "characters"), train_lexical(texts, labels, "sounds", rarest=2))
     texts, labels = [e.text for e in examples], [e.entry for e in examples]
     index = build_index(encoder.encode(texts), labels, [e.near or "" for e in examples])
     known: dict[str, list[str]] = {e.id: [normalise(e.answer)] for e in knowledge.of_city(city)}
     for example in examples:
         if example.entry != NONE:
             known[example.entry].append(example.text)
-    return CityRanker(lexical, index, vocabulary_of(known, texts))
+    return CityRanker(pair_of(*views), index, vocabulary_of(known, texts))
