@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot.actions import arbitration
-from bot.actions.answering import answer_question
+from bot.actions.answering import answer_question, search_ahead
 from bot.actions.choosing import choose
-from bot.actions.desk import Desk, OpenTurn, Work, finish
+from bot.actions.desk import Desk, Found, OpenTurn, Work, finish
 from channels.rasa import RasaClient
 from conversations.reply import Message, Reply, TextMessage
 from conversations.storage import Conversation, FinishedTurn, Turn
@@ -23,6 +23,7 @@ from retrieval.normalise import normalise, strip_invisible
 log = logging.getLogger(__name__)
 _BUSY_TRIES = 40
 _BUSY_PAUSE = 0.1
+_UNTIL_SENT = 3  # rounds of the event loop until a request on a kept connection is on its way
 
 
 @dataclass
@@ -112,18 +113,24 @@ async def refuse(incoming: Incoming) -> FinishedTurn | None:
 
 async def do_choice(incoming: Incoming) -> FinishedTurn | None:
     """Do what a button stands for; Rasa is not needed for it."""
-    turn, conversation = incoming.opened
+    turn, _ = incoming.opened
     if turn.choice is None:
         return None
-    await finish(Work(incoming.desk, turn, conversation), choose)
+    await finish(_work(incoming), choose)
     return await _finished(incoming)
 
 
 async def understand(incoming: Incoming) -> FinishedTurn | None:
     """Let Rasa choose the action, which leaves its reply."""
     turn, _ = incoming.opened
+    sending = asyncio.create_task(incoming.rasa.send(incoming.conversation_id, turn.id, normalise(turn.text)))
     try:
-        await incoming.rasa.send(incoming.conversation_id, turn.id, normalise(turn.text))
+        try:
+            for _ in range(_UNTIL_SENT):
+                await asyncio.sleep(0)
+            search_ahead(_work(incoming))
+        finally:
+            await sending
     except RasaUnavailableError as error:
         log.warning("%s", error, extra={"turn_id": turn.id})
     return await _finished(incoming)
@@ -131,14 +138,18 @@ async def understand(incoming: Incoming) -> FinishedTurn | None:
 
 async def answer_alone(incoming: Incoming) -> FinishedTurn | None:
     """Without Rasa: answer from the Q&A alone, and say what doesn't work."""
-    turn, conversation = incoming.opened
-    named = incoming.desk.entities.read(normalise(turn.text))
-    work = Work(incoming.desk, turn, conversation, named=named, degraded=True)
+    work = _work(incoming)
+    work.named, work.degraded = incoming.desk.entities.read(work.text), True
     await finish(work, arbitration.decide(work, answer_question))
     return await _finished(incoming)
 
 
 STEPS: tuple[Step, ...] = (receive, open_turn, leave_to_person, refuse, do_choice, understand, answer_alone)
+
+
+def _work(incoming: Incoming) -> Work:
+    turn, conversation = incoming.opened
+    return Work(incoming.desk, turn, conversation, found=incoming.open.found if incoming.open else Found())
 
 
 async def _finished(incoming: Incoming) -> FinishedTurn | None:

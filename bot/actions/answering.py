@@ -40,22 +40,36 @@ def judgement_of(work: Work, question: str, city: City) -> Judgement:
     """Return what a question comes to in a city; alone or, where it needs that, with the message before."""
     alone, before = alone_judgement(work, question, city), work.memory.last_question
     key = (before, question, city)
-    if before and key not in work.judged:
-        work.judged[key] = work.desk.retriever.search_in_context(alone, before, city)
-    return work.judged[key] if before else alone
+    if before and key not in work.found.judged:
+        work.found.judged[key] = work.desk.retriever.search_in_context(alone, before, city)
+    return work.found.judged[key] if before else alone
 
 
 def alone_judgement(work: Work, question: str, city: City) -> Judgement:
     """Return what a question comes to by itself; searched once a turn."""
     key = (None, question, city)
-    if key not in work.judged:
-        work.judged[key] = work.desk.retriever.search(question, city)
-    return work.judged[key]
+    if key not in work.found.judged:
+        work.found.judged[key] = work.desk.retriever.search(question, city)
+    return work.found.judged[key]
+
+
+def double_of(work: Work, question: str, city: City) -> tuple[Judgement, Judgement] | None:
+    """Return what the two halves of a question come to, or None if it is one; searched once a turn."""
+    key = (question, city)
+    if key not in work.found.doubles:
+        work.found.doubles[key] = work.desk.retriever.search_double(alone_judgement(work, question, city), city)
+    return work.found.doubles[key]
+
+
+def search_ahead(work: Work) -> None:
+    """Search what answering will most likely need, while Rasa still reads the message; it changes no decision."""
+    if work.scope.city:
+        double_of(work, work.text, work.scope.city)
 
 
 def answer_in_city(work: Work, question: str, city: City) -> Reply:
     """Answer within one city's Q&A; the question may need the one before."""
-    two = work.desk.retriever.search_double(alone_judgement(work, question, city), city)
+    two = double_of(work, question, city)
     if two:
         return _answer_two(work, two)
     judgement = judgement_of(work, question, city)

@@ -22,12 +22,25 @@ from retrieval.retriever import Retriever
 
 
 @dataclass
+class Found:
+    """What was searched for one turn.
+
+    `judged`: message before (None: alone), question and city → judgement. `doubles`: question and city → what two
+    halves come to, None if it is one question.
+    """
+
+    judged: dict[tuple[str | None, str, City], Judgement] = field(default_factory=dict)
+    doubles: dict[tuple[str, City], tuple[Judgement, Judgement] | None] = field(default_factory=dict)
+
+
+@dataclass
 class OpenTurn:
     """A turn that this process has opened and not yet reported; what is here needs not be read again."""
 
     turn: Turn
     conversation: Conversation
     finished: FinishedTurn | None = None
+    found: Found = field(default_factory=Found)
 
 
 @dataclass(frozen=True)
@@ -47,10 +60,7 @@ class Desk:
 
 @dataclass
 class Work:
-    """One turn in hand: what was said, what was understood, and what is remembered for the next.
-
-    `judged` keeps what was searched: message before (None: alone), question and city → judgement.
-    """
+    """One turn in hand: what was said, what was understood, what was searched, and what the next must know."""
 
     desk: Desk
     turn: Turn
@@ -61,7 +71,7 @@ class Work:
     text: str = ""
     scope: Scope = field(default_factory=Scope)
     memory: Memory = field(default_factory=Memory)
-    judged: dict[tuple[str | None, str, City], Judgement] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
 
     def __post_init__(self) -> None:
         self.text = self.text or normalise(self.turn.text)

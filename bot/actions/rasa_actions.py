@@ -11,7 +11,7 @@ from rasa_sdk.interfaces import ActionExecutionRejection
 from bot.actions import arbitration, desk
 from bot.actions.answering import answer_question
 from bot.actions.case import show_case
-from bot.actions.desk import Act, Desk, Work
+from bot.actions.desk import Act, Desk, Found, Work
 from bot.actions.person import offer_person
 from bot.actions.talking import confirm, decline, explain_again, note_scope, small_talk
 from conversations.reply import Intent
@@ -50,15 +50,16 @@ class DeskAction(Action):  # type: ignore[misc]
 async def _open(current: Desk, turn_id: str, message: dict[str, Any]) -> Work:
     mine = current.open_turns.get(turn_id)
     if mine:
-        turn, conversation = mine.turn, mine.conversation
+        turn, conversation, found = mine.turn, mine.conversation, mine.found
     else:  # another process opened it
         turn, conversation = await current.store.call(current.store.turn, turn_id)
+        found = Found()
     understood = message.get("intent") or {}
     intent = Intent(
         name=understood.get("name") or "nlu_fallback", confidence=round(understood.get("confidence") or 0, 4)
     )
     named = current.entities.from_rasa(message.get("entities") or [], normalise(turn.text))
-    return Work(current, turn, conversation, named=named, intent=intent)
+    return Work(current, turn, conversation, named=named, intent=intent, found=found)
 
 
 class AnswerQuestion(DeskAction):
