@@ -30,7 +30,7 @@ test: tools lint check train  ## Everything that CI runs.
 	@scripts/test.sh
 
 evaluate: train  ## Figures on the development sets, with report and floors.
-	@.venv/bin/helpdesk evaluate evaluation/sets/development.jsonl --floors --report var/evaluation
+	@.venv/bin/helpdesk evaluate evaluation/sets/development.jsonl --floors --baselines --report var/evaluation
 
 benchmark: train ## The figures of docs/benchmark.md, each beside its target.
 	@.venv/bin/helpdesk benchmark
