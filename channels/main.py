@@ -10,7 +10,7 @@ from channels.app import create_app
 from core.logs import set_up_logs
 from core.settings import settings
 
-_YOUNG = 20_000  # objects made between two collections; a turn makes some thousands
+_YOUNG = 20_000  # objects made between two collections of the young
 
 
 def create() -> FastAPI:

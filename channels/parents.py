@@ -73,7 +73,7 @@ async def sign_in(request: Request, conversation: Opened, body: TokenBody) -> Re
 @router.post("/{conversation_id}/messages", response_model=TurnResult, openapi_extra=body_of(MessageBody))
 async def send_message(request: Request, conversation_id: str, secret: Annotated[str, Depends(bearer)]) -> Response:
     """Say something, or choose an option."""
-    # The one call that many parents make at once: it reads its body itself, which costs half of what FastAPI takes.
+    # The one call that many parents make at once: it reads its body itself, past FastAPI's reading.
     parts = services(request)
     await parts.desk.store.call(parts.desk.store.authenticate, conversation_id, secret)
     body = await read_body(request, MessageBody)

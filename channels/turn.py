@@ -23,7 +23,7 @@ from retrieval.normalise import normalise, strip_invisible
 log = logging.getLogger(__name__)
 _BUSY_TRIES = 40
 _BUSY_PAUSE = 0.1
-_UNTIL_SENT = 3  # rounds of the event loop until a request on a kept connection is on its way
+_UNTIL_SENT = 3  # rounds of the event loop that let the request go out before the search holds the loop
 
 
 @dataclass

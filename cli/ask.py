@@ -20,9 +20,7 @@ def ask(
     """Answer a question from the Q&A by retrieval alone; exit 1 if there is no official answer."""
     from retrieval.retriever import load_retriever
 
-    cities: list[City] = [c for c in CITIES if city in (None, c)]
-    if not cities:
-        raise typer.BadParameter(f"--city must be one of {', '.join(CITIES)}")
+    cities = cities_named(city)
     current, known = settings(), load_knowledge()
     retriever = load_retriever(current.var_dir / "retrieval", known, current.encoder_folder)
     judgement, asked = max(((retriever.search(text, c), c) for c in cities), key=lambda pair: pair[0].confidence)
@@ -43,3 +41,11 @@ def ask(
         )
         typer.echo(f"{judgement.decision}: no official answer is certain enough; nearest:{nearest}")
     raise typer.Exit(0 if entry else 1)
+
+
+def cities_named(city: str | None) -> list[City]:
+    """Return the city that an option names, or both if it names none."""
+    cities: list[City] = [c for c in CITIES if city in (None, c)]
+    if not cities:
+        raise typer.BadParameter(f"--city must be one of {', '.join(CITIES)}")
+    return cities

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.actions.entities import EntityReader
+from cli.ask import cities_named
 from cli.train import RASA_MODEL
 from core.privacy import mask_personal_data
-from core.scope import CITIES, City
+from core.scope import City
 from core.settings import ROOT, Settings, settings
 from knowledge.loader import Knowledge, load_knowledge
 from retrieval.corpus import examples_of
@@ -49,9 +50,7 @@ def explain(
     from retrieval.branches import load_branches
     from retrieval.retriever import load_retriever
 
-    cities: list[City] = [c for c in CITIES if city in (None, c)]
-    if not cities:
-        raise typer.BadParameter(f"--city must be one of {', '.join(CITIES)}")
+    cities = cities_named(city)
     current, known = settings(), load_knowledge()
     folder = current.var_dir / "retrieval"
     models = _Models(load_retriever(folder, known, current.encoder_folder), load_branches(folder), known)
@@ -64,7 +63,11 @@ def explain(
 
 def _facts(plain: str, text: str, before: str | None, understood: dict[str, Any] | str | None) -> Table:
     named = EntityReader().read(plain)
-    rows = [("typed", mask_personal_data(text)), ("normal form", plain), ("message before", before or "–")]
+    rows = [
+        ("typed", mask_personal_data(text)),
+        ("normal form", plain),
+        ("message before", mask_personal_data(before or "–")),
+    ]
     rows += [("names", ", ".join(f"{k}={getattr(named, k)}" for k in named.__slots__ if getattr(named, k)) or "–")]
     if isinstance(understood, dict):
         intents = ", ".join(f"{i['name']} {i['confidence']:.2f}" for i in understood["intents"])
@@ -130,8 +133,8 @@ def _understood(current: Settings, plain: str) -> dict[str, Any] | str:
     done = subprocess.run(  # noqa: S603
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_RASA_SECONDS, check=False
     )
-    found = [line for line in done.stdout.splitlines() if line.startswith("parsed: ")]
+    found = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if not found:
         return f"not known: Rasa ended with code {done.returncode}: {done.stderr.strip().splitlines()[-1:]}"
-    parsed: dict[str, Any] = json.loads(found[-1].removeprefix("parsed: "))
+    parsed: dict[str, Any] = json.loads(found[-1])
     return parsed

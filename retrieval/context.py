@@ -3,8 +3,8 @@
 「那奶奶名下的呢」 says nothing alone, and 「怎么注册」 nothing more with what came before. A message is read with the
 one before only if that makes the answer surer, and it says by its form that it goes on, or is too short to say
 anything else, or leads to the same entry both ways without being clear by itself. One that looks like the known
-unanswerable questions stays unanswered, whatever came before. A logistic function of the same scores, fitted to 380
-follow-ups, was worse on another 130.
+unanswerable questions stays unanswered, whatever came before. A logistic function of the same scores, fitted to 420
+follow-ups, was worse on another 128 (100 right, the rule 121).
 """
 
 from __future__ import annotations

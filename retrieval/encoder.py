@@ -57,7 +57,7 @@ class Encoder:
             return np.asarray(vectors, dtype=np.float32)
         known = self._vocabulary
         rows = [[known[g] for g in dict.fromkeys(all_grams(text)) if g in known] or [known[_UNKNOWN]] for text in texts]
-        # The mean of the grams' vectors, as StaticEmbedding takes it; for one short text plain numpy is the quickest.
+        # The mean of the grams' vectors, as StaticEmbedding takes it, without making tensors for one short text.
         vectors = np.stack([self._weights[row].mean(0) for row in rows])
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 

@@ -62,7 +62,7 @@ class VectorIndex:
 def build_index(vectors: Vectors, labels: Sequence[str], near: Sequence[str]) -> VectorIndex:
     """Build an inner-product index over unit vectors that looks at every row.
 
-    Rows are kept in half precision, which changes a cosine by less than 1e-4 and halves what a search must read.
+    Rows are kept in half precision, which changes a cosine by about 1e-4 and halves what a search must read.
     """
     index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
@@ -89,18 +89,7 @@ def code_digest() -> str:
 
     for intent in CONVERSATION:
         digest.update((NLU / f"{intent}.yml").read_bytes())
-    for name in (
-        "branches",
-        "corpus",
-        "encoder",
-        "grams",
-        "index",
-        "lexical",
-        "noise",
-        "normalise",
-        "ranking",
-        "train",
-    ):
+    for name in _TRAINED_BY:
         digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 

@@ -7,7 +7,7 @@ which entry it is and whether there is an answer at all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,14 +38,11 @@ class LexicalModel:
 
     def probabilities(self, text: str) -> npt.NDArray[np.float32]:
         """Return P(class | text), shape (len(classes),), of a text in normal form."""
-        counts = Counter(_VIEWS[self.view](text))
-        known = [(self.vocabulary[gram], count) for gram, count in counts.items() if gram in self.vocabulary]
+        rows, tf = _known(_VIEWS[self.view](text), self.vocabulary)
         scores = self.bias
-        if known:
-            rows, times = np.array(known).T
-            tf = 1 + np.log(times.astype(np.float32))
+        if len(rows):
             tfidf = tf * self.idf[rows]
-            scores = scores + (tfidf / np.linalg.norm(tfidf)) @ self.weights[rows]
+            scores = scores + np.asarray(tfidf / np.linalg.norm(tfidf), np.float32) @ self.weights[rows]
         exponents = np.exp(SHARPNESS * (scores - scores.max()))
         return np.asarray(exponents / exponents.sum(), dtype=np.float32)
 
@@ -66,12 +63,10 @@ class LexicalPair:
 
     def probabilities(self, text: str) -> npt.NDArray[np.float32]:
         """Return P(class | text) in both views, shape (2, len(classes)), of a text in normal form."""
-        counts = Counter(all_grams(text))
-        known = [(self.vocabulary[gram], count) for gram, count in counts.items() if gram in self.vocabulary]
+        rows, tf = _known(all_grams(text), self.vocabulary)
         scores = self.bias
-        if known:
-            rows, times = np.array(known).T
-            tfidf = (1 + np.log(times.astype(np.float32)))[:, None] * self.idf[rows]
+        if len(rows):
+            tfidf = tf[:, None] * self.idf[rows]
             lengths = np.maximum(np.sqrt((tfidf * tfidf).sum(0)), 1e-9)
             scores = scores + np.einsum("gv,gvc->vc", tfidf / lengths, self.weights[rows])
         exponents = np.exp(SHARPNESS * (scores - scores.max(1, keepdims=True)))
@@ -88,6 +83,15 @@ def pair_of(characters: LexicalModel, sounds: LexicalModel) -> LexicalPair:
         own = list(model.vocabulary.values())
         idf[rows, view], weights[rows, view] = model.idf[own], model.weights[own]
     return LexicalPair(vocabulary, idf, characters.classes, weights, np.stack([characters.bias, sounds.bias]))
+
+
+def _known(
+    grams: Sequence[str], vocabulary: Mapping[str, int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the rows of the grams that are known, and how often each occurs, as 1 + log of the count."""
+    known = [(vocabulary[gram], count) for gram, count in Counter(grams).items() if gram in vocabulary]
+    rows, times = np.array(known, dtype=np.int64).reshape(-1, 2).T
+    return rows, 1 + np.log(times.astype(np.float32))
 
 
 def train_lexical(

@@ -38,10 +38,10 @@ class Retriever:
     def search_all(self, texts: Sequence[str], city: City) -> list[Judgement]:
         """Judge several texts at once, each by itself; cheaper than one by one."""
         plain = [normalise(text) for text in texts]
-        if not all(any(c.isalnum() for c in text) for text in plain):
-            return [self.search(t, city) if any(c.isalnum() for c in t) else Judgement("none", (), t) for t in plain]
-        ranked = self.rankers[city].rank(plain, self.encoder.encode(plain))
-        return [self.judge.judge(one, text) for one, text in zip(ranked, plain, strict=True)]
+        asked = [text for text in plain if any(c.isalnum() for c in text)]
+        ranked = self.rankers[city].rank(asked, self.encoder.encode(asked)) if asked else []
+        found = {text: self.judge.judge(one, text) for one, text in zip(ranked, asked, strict=True)}
+        return [found.get(text) or Judgement("none", (), text) for text in plain]
 
     def search_double(self, whole: Judgement, city: City) -> tuple[Judgement, Judgement] | None:
         """Return what the two halves of a message come to if it holds two questions; the nearer entry stands first."""

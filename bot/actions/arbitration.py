@@ -28,9 +28,11 @@ def decide(work: Work, act: Act) -> Act:
     if act is answer_question or (act is note_scope and not work.named.tells_scope):
         return answer_question
     confidence = work.intent.confidence if work.intent else 0.0
-    yields = act in _YIELDING or confidence < SURE_INTENT
-    found = _decisions(work, in_context=confidence < SURE_INTENT)
-    if yields and "answer" in found:
+    sure = confidence >= SURE_INTENT
+    if sure and act not in _YIELDING:
+        return act
+    found = _decisions(work, in_context=not sure)
+    if "answer" in found:
         return answer_question
     in_doubt = confidence < LIKELY_INTENT and act in (*_YIELDING, offer_person)
     return answer_question if in_doubt and ("clarify" in found or act not in _TALK) else act

@@ -7,13 +7,11 @@ from typing import Text
 
 from rasa.core.agent import Agent
 
-MARK = "parsed: "
-
 
 async def _parse(model: Text, text: Text) -> None:
     parsed = await Agent.load(model).parse_message(text)
     shown = {"intents": parsed["intent_ranking"][:3], "entities": parsed["entities"]}
-    sys.stdout.write(f"{MARK}{json.dumps(shown, ensure_ascii=False)}\n")
+    sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
