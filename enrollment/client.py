@@ -125,6 +125,8 @@ def _check_belonging(found: tuple[Application, ...], city: City) -> None:
         raise MalformedError(f"enrolment backend: asked for {city}, got an application of another city")
     if any(application.state not in states().cities[city].states for application in found):
         raise MalformedError(f"enrolment backend: a state that states.yml does not know for {city}")
+    if any(a.history and a.history[-1].state != a.state for a in found):
+        raise MalformedError("enrolment backend: a history that does not end in the present state")
     if len({application.id for application in found}) != len(found):
         raise MalformedError("enrolment backend: the same application id twice")
 

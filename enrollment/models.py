@@ -29,6 +29,13 @@ class Problem(Record):
     reason: Word = Field(repr=False, description="Why, in one short clause, e.g. 照片模糊，无法辨认.")
 
 
+class Reached(Record):
+    """A state that an application reached."""
+
+    state: Word = Field(repr=False)
+    since: AwareDatetime = Field(repr=False, description="When it was reached; any offset.")
+
+
 class Application(Record):
     """One child's application, as its registered guardian may see it."""
 
@@ -43,6 +50,20 @@ class Application(Record):
     stage: Stage = Field(repr=False)
     state: Word = Field(repr=False, description="A state of the city's machine in `enrollment/states.yml`.")
     since: AwareDatetime = Field(repr=False, description="When the state was reached; any offset.")
+    history: tuple[Reached, ...] = Field(
+        default=(), max_length=200, repr=False, description="Oldest first, the present state last; empty: not known."
+    )
     problems: tuple[Problem, ...] = Field(default=(), max_length=50, repr=False)
     window_open: bool = Field(repr=False, description="Whether parents may still submit or change at `as_of`.")
     as_of: AwareDatetime = Field(repr=False, description="When the backend looked this up; any offset.")
+
+
+class Change(Record):
+    """One step of one application, as the backend announces it; `id` grows and is never given twice."""
+
+    id: int = Field(ge=1)
+    guardian: Word = Field(repr=False, description="The guardian who registered the application.")
+    city: City
+    application_id: Word = Field(repr=False)
+    state: Word = Field(repr=False, description="The state that was reached.")
+    at: AwareDatetime

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import CursorResult, and_, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from core.errors import ConflictError, NotFoundError
 from core.scope import City
-from enrollment.models import Application, Problem
+from enrollment.models import Application, Problem, Reached
 from enrollment.reference.tables import ApplicationEvent, ApplicationRow, Guardianship
 from enrollment.states import states
 
@@ -23,13 +23,13 @@ class IllegalStepError(ConflictError):
 
 
 def applications_of(session: Session, guardian: str, city: City, at: datetime) -> list[Application]:
-    """Return what `guardian` registered in `city`, in order of birth: one query, whoever asks."""
+    """Return what `guardian` registered in `city`, in order of birth: one query decides, whoever asks."""
     own = and_(Guardianship.guardian_id == ApplicationRow.guardian_id, Guardianship.child_id == ApplicationRow.child_id)
     rows = session.execute(
         select(ApplicationRow, Guardianship.birth_order)
         .join(Guardianship, own)
         .where(ApplicationRow.guardian_id == guardian, ApplicationRow.city == city)
-        .options(joinedload(ApplicationRow.child))
+        .options(joinedload(ApplicationRow.child), selectinload(ApplicationRow.events))
         .order_by(Guardianship.birth_order, ApplicationRow.id)
     )
     return [_shown(row, birth_order, at) for row, birth_order in rows]
@@ -86,6 +86,7 @@ def _shown(row: ApplicationRow, birth_order: int, at: datetime) -> Application:
         **fields,
         child=mask_name(row.child.name),
         birth_order=birth_order,
+        history=tuple(Reached(state=event.to_state, since=event.at) for event in row.events),
         problems=tuple(Problem.model_validate(problem) for problem in row.problems),
         window_open=row.window_open(at),
         as_of=at,
