@@ -12,6 +12,7 @@ os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 import typer
 
 from cli.ask import ask
+from cli.audit import audit
 from cli.benchmark import benchmark
 from cli.demo import demo
 from cli.evaluate import evaluate
@@ -32,6 +33,7 @@ app.command()(explain)
 app.command()(evaluate)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
+app.add_typer(audit, name="audit")
 app.add_typer(demo, name="demo")
 
 

@@ -117,3 +117,57 @@ class FeedbackRow(Base):
     entry_id: Mapped[str | None] = mapped_column(String(10))
     question: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditRow(Base):
+    """One look at a family's case; never changed, never deleted.
+
+    Ids are pseudonyms. `applications` and `shown` are words with spaces between them. `at` is kept as the text that was
+    hashed. `hash` covers every column and `prev`, the hash of the row before.
+    """
+
+    __tablename__ = "audit_log"
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(24))
+    role: Mapped[str] = mapped_column(String(40))
+    city: Mapped[str] = mapped_column(String(40))
+    applications: Mapped[str] = mapped_column(Text)
+    purpose: Mapped[str] = mapped_column(String(40))
+    shown: Mapped[str] = mapped_column(Text)
+    conversation_id: Mapped[str | None] = mapped_column(String(36))
+    prev: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditEndRow(Base):
+    """The end of the audit log, one row: who writes a look holds it, so that looks follow one another."""
+
+    __tablename__ = "audit_end"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(Integer)
+    hash: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
+
+
+class PseudonymRow(Base):
+    """Which id a pseudonym of the audit log stands for; `kind` is `guardian`, `staff` or `application`."""
+
+    __tablename__ = "pseudonyms"
+    __table_args__ = (UniqueConstraint("value", "kind"),)
+
+    pseudonym: Mapped[str] = mapped_column(String(24), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str] = mapped_column(String(200))
+
+
+class PseudonymUseRow(Base):
+    """In which conversation, empty for none, a pseudonym was last used when: how long its link is needed."""
+
+    __tablename__ = "pseudonym_uses"
+
+    pseudonym: Mapped[str] = mapped_column(ForeignKey("pseudonyms.pseudonym"), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(String(36), primary_key=True, index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

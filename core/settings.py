@@ -41,6 +41,18 @@ class Settings(BaseSettings):
         repr=False,
         description="SQLAlchemy address of the conversations' database; empty: SQLite under the var folder.",
     )
+    audit_key_file: Path | None = Field(
+        None, description="Key that seals the audit log, made at first use; empty: `audit.key` in the var folder."
+    )
+    audit_head_file: Path | None = Field(
+        None,
+        description="File to which the audit log's heads are appended; best on another machine's append-only storage. "
+        "Empty: `audit.heads` in the var folder.",
+    )
+    audit_head_records: int = Field(100, ge=1, le=100_000, description="Looks after which an audit head is written.")
+    audit_head_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="Seconds after a look by which an audit head is written."
+    )
     log_dir: Path | None = Field(None, description="Folder for the parts' logs; empty: the var folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level logged.")
 
@@ -112,7 +124,15 @@ class Settings(BaseSettings):
         parse(value)
         return value
 
-    @field_validator("var_dir", "log_dir", "rasa_python", "token_public_key_file", "demo_key_file")
+    @field_validator(
+        "var_dir",
+        "log_dir",
+        "rasa_python",
+        "token_public_key_file",
+        "demo_key_file",
+        "audit_key_file",
+        "audit_head_file",
+    )
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:
         return None if value is None else ROOT / value
@@ -121,6 +141,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy address of the conversations' database."""
         return self.database_url or f"sqlite:///{self.var_dir / 'helpdesk.db'}"
+
+    @property
+    def audit_key(self) -> Path:
+        """File of the key that seals the audit log."""
+        return self.audit_key_file or self.var_dir / "audit.key"
+
+    @property
+    def audit_heads(self) -> Path:
+        """File to which the audit log's heads are appended."""
+        return self.audit_head_file or self.var_dir / "audit.heads"
 
     @property
     def log_folder(self) -> Path:

@@ -16,8 +16,9 @@ from cli.main import app, main
 from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
-COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark", "knowledge", "demo"]
+COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark", "knowledge", "audit", "demo"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
+SUBCOMMANDS += [["audit", "verify"], ["audit", "list"]]
 
 
 @pytest.fixture(autouse=True)

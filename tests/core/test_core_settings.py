@@ -12,7 +12,7 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings_file
 
 Read = Callable[..., Settings]
 SECRET = "do-not-show-me"
-FOLDERS = ("LOG_DIR", "TOKEN_PUBLIC_KEY_FILE", "DEMO_KEY_FILE")
+FOLDERS = ("LOG_DIR", "TOKEN_PUBLIC_KEY_FILE", "DEMO_KEY_FILE", "AUDIT_KEY_FILE", "AUDIT_HEAD_FILE")
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +125,7 @@ def test_addresses_follow_ports_and_folders(read: Read, tmp_path: Path) -> None:
     )
     assert current.database == f"sqlite:///{tmp_path}/helpdesk.db"
     assert current.log_folder == tmp_path
+    assert (current.audit_key, current.audit_heads) == (tmp_path / "audit.key", tmp_path / "audit.heads")
     assert current.rasa == "http://127.0.0.1:7000"
     assert current.enrollment == "https://backend"
 
