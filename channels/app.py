@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,17 +16,20 @@ from bot.actions import rasa_actions
 from bot.actions.desk import Desk
 from bot.actions.entities import EntityReader
 from bot.actions.words import Words
-from channels import health, parents, suggestions, webhook
+from channels import health, news, parents, suggestions, webhook
 from channels.demo.routes import make_router as make_demo_router
 from channels.limits import Limits
 from channels.rasa import RasaClient
 from channels.services import Services
 from channels.widget.routes import make_router as make_widget_router
+from conversations.audit import open_audit_log
 from conversations.migrate import migrate
+from conversations.news import NewsStore
 from conversations.storage import ConversationStore, open_engine
 from core.errors import ApiError
 from core.settings import Settings
 from enrollment.client import HttpEnrollmentBackend
+from enrollment.signing import webhook_signer
 from enrollment.states import states
 from knowledge.loader import load_knowledge
 from retrieval.branches import load_branches
@@ -48,6 +52,8 @@ def build_desk(settings: Settings) -> Desk:
         retriever=load_retriever(folder, knowledge, settings.encoder_folder),
         branches=load_branches(folder),
         store=ConversationStore(engine),
+        news=NewsStore(engine),
+        audit=open_audit_log(settings, engine),
         backend=HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout),
         words=Words(),
         entities=EntityReader(),
@@ -61,18 +67,24 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     """Build the application; `desk` lets a test give its own."""
     desk = desk or build_desk(settings)
     parts = Services(settings, desk, RasaClient(settings), Limits(settings))
+    news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        telling = asyncio.create_task(news_desk.run())
         yield
+        telling.cancel()
+        await asyncio.wait([telling])
         await parts.rasa.aclose()
         await desk.backend.aclose()
+        desk.audit.close()
         desk.store.engine.dispose()
 
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
-    for router in (parents.router, suggestions.router, health.router):
+    app.state.news = news_desk
+    for router in (parents.router, suggestions.router, news.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(make_widget_router(settings))

@@ -8,11 +8,13 @@ HelpdeskError
 └── ApiError               has an HTTP status and a code
     ├── NotAuthenticatedError   401
     ├── TokenRejectedError      401
+    ├── SignatureRejectedError  401
     ├── ForbiddenError          403
     ├── NotFoundError           404
     ├── ConflictError           409
     ├── BusyError               409
     ├── UnknownOptionError      422
+    ├── MalformedRequestError   422
     └── TooManyRequestsError    429
 """
 
@@ -70,6 +72,12 @@ class TokenRejectedError(ApiError):
     status, code = 401, "token_rejected"
 
 
+class SignatureRejectedError(ApiError):
+    """The signature of a system's call is missing, wrong, too old, or was used before."""
+
+    status, code = 401, "signature_rejected"
+
+
 class ForbiddenError(ApiError):
     """A known person without the role for this call."""
 
@@ -92,6 +100,12 @@ class UnknownOptionError(ApiError):
     """A payload that was not offered in this conversation."""
 
     status, code = 422, "unknown_option"
+
+
+class MalformedRequestError(ApiError):
+    """A body that is not what the call asks for."""
+
+    status, code = 422, "malformed_request"
 
 
 class TooManyRequestsError(ApiError):

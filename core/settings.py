@@ -112,6 +112,9 @@ class Settings(BaseSettings):
         "accepted, but `serve` makes one at each start for the reference backend.",
     )
     enrollment_webhook_key_id: str = Field("backend", description="Name under which we know that key.")
+    enrollment_poll_seconds: float = Field(
+        0, ge=0, le=3600, description="How often the backend is asked for changes, where it sends none; 0: never."
+    )
     reference_backend: bool = Field(False, description="Whether `serve` also starts the reference backend (demo only).")
     reference_port: int = Field(8100, ge=1, le=65535, description="Loopback port of the reference backend.")
 

@@ -244,8 +244,9 @@ export class Chat {
       if (this.unsure && said.author === 'parent') {
         this.arrived();
       }
+      const follows = said.author === 'bot' && this.log.atEnd(); // news, read at the end of the talk
       const group = this.log.add(said.author, [said.message], said.at);
-      if (said.author === 'person') {
+      if (said.author === 'person' || follows) {
         this.log.show(group);
       }
     }
