@@ -16,9 +16,11 @@ from bot.actions import rasa_actions
 from bot.actions.desk import Desk
 from bot.actions.entities import EntityReader
 from bot.actions.words import Words
-from channels import health, news, parents, suggestions, webhook
+from channels import health, metrics, news, parents, suggestions, webhook
 from channels.demo.routes import make_router as make_demo_router
+from channels.keys import TokenKeys
 from channels.limits import Limits
+from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.services import Services
 from channels.widget.routes import make_router as make_widget_router
@@ -66,16 +68,17 @@ def build_desk(settings: Settings) -> Desk:
 def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     """Build the application; `desk` lets a test give its own."""
     desk = desk or build_desk(settings)
-    parts = Services(settings, desk, RasaClient(settings), Limits(settings))
+    parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics())
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        telling = asyncio.create_task(news_desk.run())
-        yield
-        telling.cancel()
-        await asyncio.wait([telling])
+        async with parts.keys.kept_fresh():
+            telling = asyncio.create_task(news_desk.run())
+            yield
+            telling.cancel()
+            await asyncio.wait([telling])
         await parts.rasa.aclose()
         await desk.backend.aclose()
         desk.audit.close()
@@ -87,6 +90,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     for router in (parents.router, suggestions.router, news.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
+    app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))
     app.include_router(make_demo_router(settings))
     app.add_exception_handler(ApiError, _api_error)

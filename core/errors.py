@@ -20,6 +20,7 @@ HelpdeskError
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 
@@ -66,10 +67,32 @@ class NotAuthenticatedError(ApiError):
     status, code = 401, "not_authenticated"
 
 
+class TokenRefusal(StrEnum):
+    """Why a parent's token was refused: counted by these names, never told to the caller."""
+
+    MALFORMED = "malformed"
+    ALGORITHM = "algorithm"
+    UNKNOWN_KEY = "unknown_key"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    SIGNATURE = "signature"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    TOO_LONG_LIVED = "too_long_lived"
+    CLAIMS = "claims"
+    REPLAYED = "replayed"
+    OTHER_GUARDIAN = "other_guardian"
+
+
 class TokenRejectedError(ApiError):
-    """The host app's token was refused."""
+    """The host app's token was refused; whatever the reason, the caller is told the same."""
 
     status, code = 401, "token_rejected"
+
+    def __init__(self, reason: TokenRefusal) -> None:
+        super().__init__("登录凭证无效或已过期，请在应用里重新打开本页面。")
+        self.reason = reason
 
 
 class SignatureRejectedError(ApiError):

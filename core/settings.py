@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -119,7 +119,18 @@ class Settings(BaseSettings):
     reference_port: int = Field(8100, ge=1, le=65535, description="Loopback port of the reference backend.")
 
     token_public_key_file: Path | None = Field(
-        None, description="PEM public key of the host app that signs parents' tokens (RS256, ES256 or EdDSA)."
+        None,
+        description="PEM file with the public keys, one or several, of the host app that signs parents' tokens.",
+    )
+    token_jwks_url: HttpUrl | None = Field(
+        None, description="JWKS address of the host app's public keys, http(s); may be set beside the key file."
+    )
+    token_jwks_refresh: int = Field(300, ge=10, le=3600, description="Seconds between two looks at the JWKS address.")
+    token_jwks_keep: int = Field(
+        86400,
+        ge=3600,
+        le=604800,
+        description="Seconds that known keys are used while the JWKS address does not answer.",
     )
     token_issuer: str = Field("enrolment-app", description="Required `iss` of parents' tokens.")
     token_audience: str = Field("helpdesk", description="Required `aud` of parents' tokens.")
@@ -138,6 +149,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1/32,::1/128", description="Networks whose X-Forwarded-For header names the client."
     )
+    metrics_networks: str = Field(
+        "127.0.0.1/32,::1/128", description="Networks whose direct calls may read /metrics; for others it is not there."
+    )
     embed_origins: str = Field(
         "", description="Origins, comma-separated, that may embed the widget; empty: the same one."
     )
@@ -148,7 +162,7 @@ class Settings(BaseSettings):
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
     )
 
-    @field_validator("limit_exempt", "trusted_proxies")
+    @field_validator("limit_exempt", "trusted_proxies", "metrics_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
         for network in filter(None, (part.strip() for part in value.split(","))):
