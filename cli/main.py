@@ -18,6 +18,7 @@ from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.knowledge import knowledge
+from cli.peers import evaluate_peers
 from cli.serve import serve
 from cli.train import train, tune
 from core.errors import HelpdeskError
@@ -31,6 +32,7 @@ app.command()(tune)
 app.command()(ask)
 app.command()(explain)
 app.command()(evaluate)
+app.command()(evaluate_peers)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")

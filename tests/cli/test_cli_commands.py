@@ -19,7 +19,8 @@ from conversations.storage import Identity
 from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
-COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark", "knowledge", "audit", "demo"]
+COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "evaluate-peers", "benchmark", "knowledge", "audit"]
+COMMANDS += ["demo"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
 SUBCOMMANDS += [["audit", "verify"], ["audit", "list"]]
 
