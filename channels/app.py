@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -53,7 +54,7 @@ def build_desk(settings: Settings) -> Desk:
         knowledge=knowledge,
         retriever=load_retriever(folder, knowledge, settings.encoder_folder),
         branches=load_branches(folder),
-        store=ConversationStore(engine),
+        store=ConversationStore(engine, timedelta(hours=settings.sign_in_hours)),
         news=NewsStore(engine),
         audit=open_audit_log(settings, engine),
         backend=HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout),

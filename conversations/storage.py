@@ -132,10 +132,16 @@ def open_engine(url: str) -> Engine:
 
 
 class ConversationStore:
-    """Conversations, their turns and everything said."""
+    """Conversations, their turns and everything said.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: the migrated database.
+        sign_in_lasts: how long a guardian counts as signed in after the last accepted token.
+    """
+
+    def __init__(self, engine: Engine, sign_in_lasts: timedelta = timedelta(hours=12)) -> None:
         self.engine = engine
+        self._sign_in_lasts = sign_in_lasts
         self._session = sessionmaker(engine, expire_on_commit=False)
         self._embedded = engine.dialect.name == "sqlite"
         # A conversation's secret never changes, so it is read once for many messages.
@@ -170,6 +176,7 @@ class ConversationStore:
             stage=scope.stage,
             guardian=identity and identity.guardian,
             guardian_city=identity and identity.city,
+            signed_in_until=identity and clock.now() + self._sign_in_lasts,
             owner="bot",
             turns=0,
             last_seq=len(shown),
@@ -221,6 +228,7 @@ class ConversationStore:
                 except IntegrityError as error:  # another conversation was quicker
                     raise taken from error
             row.guardian, row.guardian_city = guardian, city
+            row.signed_in_until = clock.now() + self._sign_in_lasts
             row.city = row.city or city
 
     def begin_turn(self, conversation_id: str, text: str, payload: str | None = None) -> tuple[Turn, Conversation]:
@@ -381,11 +389,12 @@ def _hash(secret: str) -> str:
 
 
 def _conversation(row: ConversationRow | Row[Any]) -> Conversation:
+    signed_in = row.signed_in_until is not None and row.signed_in_until > clock.now()
     return Conversation(
         id=row.id,
         scope=Scope(row.city, row.district, row.stage),  # type: ignore[arg-type]
-        guardian=row.guardian,
-        guardian_city=row.guardian_city,
+        guardian=row.guardian if signed_in else None,
+        guardian_city=row.guardian_city if signed_in else None,
         owner="person" if row.owner == "person" else "bot",
         last_seq=row.last_seq,
         memory=Memory.model_validate(row.memory or {}),

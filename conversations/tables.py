@@ -52,6 +52,7 @@ class ConversationRow(Base):
     stage: Mapped[str | None] = mapped_column(String(20))
     guardian: Mapped[str | None] = mapped_column(String(120), index=True)
     guardian_city: Mapped[str | None] = mapped_column(String(20))
+    signed_in_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     owner: Mapped[str] = mapped_column(String(10), default="bot")
     turns: Mapped[int] = mapped_column(Integer, default=0)
     last_seq: Mapped[int] = mapped_column(Integer, default=0)

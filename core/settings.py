@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     token_issuer: str = Field("enrolment-app", description="Required `iss` of parents' tokens.")
     token_audience: str = Field("helpdesk", description="Required `aud` of parents' tokens.")
     token_leeway: int = Field(30, ge=0, le=120, description="Clock skew in seconds that is accepted in a token.")
+    sign_in_hours: float = Field(
+        12.0, gt=0, le=72, description="How long a parent counts as signed in after the last accepted token."
+    )
     demo_key_file: Path | None = Field(
         None,
         description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist.",

@@ -91,8 +91,7 @@ async def _show(work: Work, viewer: Viewer, seen: Seen) -> Reply:
 
 def _children(work: Work, applications: list[Application] | tuple[Application, ...], ask: str) -> OptionsMessage:
     options = [
-        Option(label=f"{order_of(a)} {a.child}：{a.state}", choice=Choice(do="child", application_id=a.id))
-        for a in applications
+        Option(label=f"{order_of(a)} {a.child}", choice=Choice(do="child", application_id=a.id)) for a in applications
     ]
     return OptionsMessage(text=work.desk.words.say(ask), purpose="child", options=options)
 

@@ -34,7 +34,7 @@ def test_each_child_is_told_by_order_masked_name_and_state(a_parent: APlace) -> 
         ("老二", "*", SECOND),
     ]
     assert all(message["brief"] for message in turn.raw["messages"] if message["type"] == "case")
-    assert [label.split("：")[1] for label in turn.labels] == [FIRST, SECOND]
+    assert [label.split(" ")[0] for label in turn.labels] == ["老大", "老二"]
 
 
 def test_an_only_child_has_no_order(a_parent: APlace) -> None:

@@ -1,4 +1,4 @@
-"""Tables for news of families' applications: announced changes, what was told, who waits, used nonces."""
+"""News of families' applications: announced changes, what was told, who waits, used nonces; a sign-in ends."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("received_at", _TIME, nullable=False),
         sa.Column("told_at", _TIME, nullable=True),
     )
+    op.add_column("conversations", sa.Column("signed_in_until", _TIME, nullable=True))
     op.create_index("ix_conversations_guardian", "conversations", ["guardian"])
     op.create_index("ix_case_changes_told_at", "case_changes", ["told_at"])
     op.create_table(
@@ -50,5 +51,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo."""
     op.drop_index("ix_conversations_guardian", "conversations")
+    with op.batch_alter_table("conversations") as conversations:
+        conversations.drop_column("signed_in_until")
     for table in ("webhook_nonces", "case_waits", "announcements", "case_changes"):
         op.drop_table(table)
