@@ -19,10 +19,10 @@ export class Chat {
     root.addEventListener('chat:restart', () => this.restart());
   }
 
-  /** Opens the conversation of a scope; `token`: of the guardian whom the host app has signed in. */
-  open(scope, token) {
+  /** Opens the conversation of a scope; `token`: of the guardian whom the host app has signed in; `notice`: to tell. */
+  open(scope, token, notice) {
     this.scope = scope;
-    return this.opening(() => this.session.open(scope, token));
+    return this.opening(() => this.session.open(scope, token, notice));
   }
 
   signOut() {
