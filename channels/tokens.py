@@ -106,7 +106,8 @@ async def read_token(settings: Settings, keys: TokenKeys, token: str) -> Identit
         raise TokenRejectedError(TokenRefusal.CLAIMS) from error
     if parent.exp - parent.iat > LONGEST_LIFE:
         raise TokenRejectedError(TokenRefusal.TOO_LONG_LIVED)
-    return Identity(parent.sub, parent.city, parent.jti, datetime.fromtimestamp(parent.exp, UTC))
+    accepted_until = datetime.fromtimestamp(parent.exp + settings.token_leeway, UTC)
+    return Identity(parent.sub, parent.city, parent.jti, accepted_until)
 
 
 def read_staff_token(settings: Settings, token: str) -> Staff:

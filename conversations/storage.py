@@ -72,7 +72,10 @@ _SHUT_TURN = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a valid token speaks for; `guardian` is the host app's pseudonymous id."""
+    """Who a valid token speaks for; `guardian` is the host app's pseudonymous id.
+
+    Until `expires_at` the token would be accepted, so until then its `jti` has to be remembered.
+    """
 
     guardian: str
     city: str

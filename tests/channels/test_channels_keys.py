@@ -132,6 +132,16 @@ async def test_tokens_by_the_old_and_the_new_key_of_a_file_are_read_and_no_other
 
 
 @pytest.mark.anyio
+async def test_a_token_counts_as_used_for_as_long_as_it_would_be_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "keys.pem"
+    file.write_bytes(OLD.pem)
+    settings = Settings(_env_file=None, token_public_key_file=file, token_leeway=45)  # type: ignore[call-arg]
+    ends = int(time.time()) + 300
+    identity = await read_token(settings, TokenKeys(settings), OLD.token(exp=ends))
+    assert identity.expires_at.timestamp() == ends + 45
+
+
+@pytest.mark.anyio
 async def test_without_any_key_every_token_is_refused() -> None:
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     keys = TokenKeys(settings)
