@@ -64,6 +64,42 @@ class Settings(BaseSettings):
     enrollment_url: str = Field("", description="Address of the enrolment backend; empty: the reference backend's.")
     enrollment_key: SecretStr = Field(SecretStr(""), description="Key for the enrolment backend; no default.")
     enrollment_timeout: float = Field(2.0, gt=0, le=10, description="Seconds in all for one look-up at the backend.")
+    enrollment_connect_timeout: float = Field(
+        1.0, gt=0, le=10, description="Seconds to reach the backend, or to get one of our connections to it."
+    )
+    enrollment_read_timeout: float = Field(
+        2.0, gt=0, le=10, description="Seconds of silence within the backend's reply after which it counts as hung."
+    )
+    enrollment_connections: int = Field(50, ge=1, le=1000, description="Most connections to the backend at once.")
+    enrollment_circuit_failures: int = Field(
+        5, ge=1, le=1000, description="Look-ups in a row without an answer after which the backend is left in peace."
+    )
+    enrollment_circuit_seconds: float = Field(
+        15.0, gt=0, le=600, description="Seconds for which it is left in peace before one look-up tries it again."
+    )
+    enrollment_mapping: Path | None = Field(
+        None, description="YAML file with the backend's paths, names and words; empty: `enrollment/mapping.yml`."
+    )
+    enrollment_signing: str = Field(
+        "none",
+        pattern="^(none|hmac-sha256|hmac-sm3)$",
+        description="How calls to the backend are signed: none, hmac-sha256 or hmac-sm3.",
+    )
+    enrollment_signing_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs calls to the backend, at least 16 characters; no default."
+    )
+    enrollment_signing_key_id: str = Field("helpdesk", description="Name under which the backend knows that key.")
+    enrollment_webhook_signing: str = Field(
+        "hmac-sha256",
+        pattern="^(hmac-sha256|hmac-sm3)$",
+        description="How the backend signs the changes that it sends: hmac-sha256 or hmac-sm3.",
+    )
+    enrollment_webhook_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that signs the changes that the backend sends, at least 16 characters; empty: none are "
+        "accepted, but `serve` makes one at each start for the reference backend.",
+    )
+    enrollment_webhook_key_id: str = Field("backend", description="Name under which we know that key.")
     reference_backend: bool = Field(False, description="Whether `serve` also starts the reference backend (demo only).")
     reference_port: int = Field(8100, ge=1, le=65535, description="Loopback port of the reference backend.")
 
@@ -112,7 +148,9 @@ class Settings(BaseSettings):
         parse(value)
         return value
 
-    @field_validator("var_dir", "log_dir", "rasa_python", "token_public_key_file", "demo_key_file")
+    @field_validator(
+        "var_dir", "log_dir", "rasa_python", "enrollment_mapping", "token_public_key_file", "demo_key_file"
+    )
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:
         return None if value is None else ROOT / value
