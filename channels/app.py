@@ -25,7 +25,7 @@ from conversations.migrate import migrate
 from conversations.storage import ConversationStore, open_engine
 from core.errors import ApiError
 from core.settings import Settings
-from enrollment.client import HttpEnrollmentBackend
+from enrollment.client import open_backend
 from enrollment.states import states
 from knowledge.loader import load_knowledge
 from retrieval.branches import load_branches
@@ -48,7 +48,7 @@ def build_desk(settings: Settings) -> Desk:
         retriever=load_retriever(folder, knowledge, settings.encoder_folder),
         branches=load_branches(folder),
         store=ConversationStore(engine),
-        backend=HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout),
+        backend=open_backend(settings),
         words=Words(),
         entities=EntityReader(),
     )
