@@ -31,7 +31,7 @@ from conversations.news import NewsStore
 from conversations.storage import ConversationStore, open_engine
 from core.errors import ApiError
 from core.settings import Settings
-from enrollment.client import HttpEnrollmentBackend
+from enrollment.client import open_backend
 from enrollment.signing import webhook_signer
 from enrollment.states import states
 from knowledge.loader import load_knowledge
@@ -57,7 +57,7 @@ def build_desk(settings: Settings) -> Desk:
         store=ConversationStore(engine, timedelta(hours=settings.sign_in_hours)),
         news=NewsStore(engine),
         audit=open_audit_log(settings, engine),
-        backend=HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout),
+        backend=open_backend(settings),
         words=Words(),
         entities=EntityReader(),
     )

@@ -70,3 +70,8 @@ class Change(Record):
     application_id: Word = Field(repr=False)
     state: Word = Field(repr=False, description="The state that was reached.")
     at: AwareDatetime
+
+
+def mask_name(name: str) -> str:
+    """Return the name as the host app shows it: the first character, then one `*` for each other, at least one."""
+    return name[:1] + "*" * max(1, len(name) - 1)

@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import SettingsError
 from core.scope import CITIES, City
-from enrollment.models import Application
-from enrollment.reference.cases import mask_name
+from enrollment.models import Application, mask_name
 from enrollment.reference.database import open_database
 from enrollment.reference.families import read_families
 from enrollment.reference.service import create_service
@@ -190,6 +189,7 @@ class TestDoor:
         engine = open_database(database_url)
         with Session(engine) as session, session.begin():
             session.execute(delete(ApplicationEvent))
+            session.connection().exec_driver_sql("DROP TABLE outgoing_changes")
             session.connection().exec_driver_sql("DROP TABLE application_events")
             session.connection().exec_driver_sql("DROP TABLE applications")
         engine.dispose()
