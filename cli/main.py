@@ -18,6 +18,7 @@ from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.knowledge import knowledge
+from cli.privacy import privacy
 from cli.serve import serve
 from cli.train import train, tune
 from core.errors import HelpdeskError
@@ -34,6 +35,7 @@ app.command()(evaluate)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")
+app.add_typer(privacy, name="privacy")
 app.add_typer(demo, name="demo")
 
 

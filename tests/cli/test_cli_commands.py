@@ -16,9 +16,10 @@ from cli.main import app, main
 from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
-COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark", "knowledge", "audit", "demo"]
+COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark"]
+COMMANDS += ["knowledge", "audit", "privacy", "demo"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
-SUBCOMMANDS += [["audit", "verify"], ["audit", "list"]]
+SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"]]
 
 
 @pytest.fixture(autouse=True)
