@@ -12,11 +12,13 @@ os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 import typer
 
 from cli.ask import ask
+from cli.audit import audit
 from cli.benchmark import benchmark
 from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.knowledge import knowledge
+from cli.peers import evaluate_peers
 from cli.serve import serve
 from cli.train import train, tune
 from core.errors import HelpdeskError
@@ -30,8 +32,10 @@ app.command()(tune)
 app.command()(ask)
 app.command()(explain)
 app.command()(evaluate)
+app.command()(evaluate_peers)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
+app.add_typer(audit, name="audit")
 app.add_typer(demo, name="demo")
 
 

@@ -100,6 +100,8 @@ def running_service(**overrides: str) -> Iterator[str]:
             "HELPDESK_REFERENCE_BACKEND": "true",
             "HELPDESK_ENROLLMENT_KEY": secrets.token_urlsafe(16),
             "HELPDESK_DATABASE_URL": f"sqlite:///{folder}/helpdesk.db",
+            "HELPDESK_AUDIT_KEY_FILE": f"{folder}/audit.key",
+            "HELPDESK_AUDIT_HEAD_FILE": f"{folder}/audit.heads",
             "HELPDESK_DEMO_KEY_FILE": str(settings().demo_key_file or Path(folder) / "demo-key.pem"),
             "HELPDESK_LOG_DIR": folder,
             **overrides,

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -38,8 +50,9 @@ class ConversationRow(Base):
     city: Mapped[str | None] = mapped_column(String(20))
     district: Mapped[str | None] = mapped_column(String(40))
     stage: Mapped[str | None] = mapped_column(String(20))
-    guardian: Mapped[str | None] = mapped_column(String(120))
+    guardian: Mapped[str | None] = mapped_column(String(120), index=True)
     guardian_city: Mapped[str | None] = mapped_column(String(20))
+    signed_in_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     owner: Mapped[str] = mapped_column(String(10), default="bot")
     turns: Mapped[int] = mapped_column(Integer, default=0)
     last_seq: Mapped[int] = mapped_column(Integer, default=0)
@@ -117,3 +130,100 @@ class FeedbackRow(Base):
     entry_id: Mapped[str | None] = mapped_column(String(10))
     question: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditRow(Base):
+    """One look at a family's case; never changed, never deleted.
+
+    Ids are pseudonyms. `applications` and `shown` are words with spaces between them. `at` is kept as the text that was
+    hashed. `hash` covers every column and `prev`, the hash of the row before.
+    """
+
+    __tablename__ = "audit_log"
+
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(24))
+    role: Mapped[str] = mapped_column(String(40))
+    city: Mapped[str] = mapped_column(String(40))
+    applications: Mapped[str] = mapped_column(Text)
+    purpose: Mapped[str] = mapped_column(String(40))
+    shown: Mapped[str] = mapped_column(Text)
+    conversation_id: Mapped[str | None] = mapped_column(String(36))
+    prev: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditEndRow(Base):
+    """The end of the audit log, one row: who writes a look holds it, so that looks follow one another."""
+
+    __tablename__ = "audit_end"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(Integer)
+    hash: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
+
+
+class PseudonymRow(Base):
+    """Which id a pseudonym of the audit log stands for; `kind` is `guardian`, `staff` or `application`."""
+
+    __tablename__ = "pseudonyms"
+    __table_args__ = (UniqueConstraint("value", "kind"),)
+
+    pseudonym: Mapped[str] = mapped_column(String(24), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str] = mapped_column(String(200))
+
+
+class PseudonymUseRow(Base):
+    """In which conversation, empty for none, a pseudonym was last used when: how long its link is needed."""
+
+    __tablename__ = "pseudonym_uses"
+
+    pseudonym: Mapped[str] = mapped_column(ForeignKey("pseudonyms.pseudonym"), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(String(36), primary_key=True, index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ChangeRow(Base):
+    """A step of an application that the backend announced; `id` is the backend's number, `told_at` null until told."""
+
+    __tablename__ = "case_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    guardian: Mapped[str] = mapped_column(String(200))
+    city: Mapped[str] = mapped_column(String(20))
+    application_id: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class AnnouncementRow(Base):
+    """What was said in a conversation without being asked for, once for each key."""
+
+    __tablename__ = "announcements"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CaseWaitRow(Base):
+    """A conversation whose parent waits for the backend to answer again."""
+
+    __tablename__ = "case_waits"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class NonceRow(Base):
+    """A nonce of the backend's signed calls, so that none is accepted twice."""
+
+    __tablename__ = "webhook_nonces"
+
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -40,6 +40,18 @@ class Settings(BaseSettings):
         "",
         repr=False,
         description="SQLAlchemy address of the conversations' database; empty: SQLite under the var folder.",
+    )
+    audit_key_file: Path | None = Field(
+        None, description="Key that seals the audit log, made at first use; empty: `audit.key` in the var folder."
+    )
+    audit_head_file: Path | None = Field(
+        None,
+        description="File to which the audit log's heads are appended; best on another machine's append-only storage. "
+        "Empty: `audit.heads` in the var folder.",
+    )
+    audit_head_records: int = Field(100, ge=1, le=100_000, description="Looks after which an audit head is written.")
+    audit_head_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="Seconds after a look by which an audit head is written."
     )
     log_dir: Path | None = Field(None, description="Folder for the parts' logs; empty: the var folder.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level logged.")
@@ -100,15 +112,32 @@ class Settings(BaseSettings):
         "accepted, but `serve` makes one at each start for the reference backend.",
     )
     enrollment_webhook_key_id: str = Field("backend", description="Name under which we know that key.")
+    enrollment_poll_seconds: float = Field(
+        0, ge=0, le=3600, description="How often the backend is asked for changes, where it sends none; 0: never."
+    )
     reference_backend: bool = Field(False, description="Whether `serve` also starts the reference backend (demo only).")
     reference_port: int = Field(8100, ge=1, le=65535, description="Loopback port of the reference backend.")
 
     token_public_key_file: Path | None = Field(
-        None, description="PEM public key of the host app that signs parents' tokens (RS256, ES256 or EdDSA)."
+        None,
+        description="PEM file with the public keys, one or several, of the host app that signs parents' tokens.",
+    )
+    token_jwks_url: HttpUrl | None = Field(
+        None, description="JWKS address of the host app's public keys, http(s); may be set beside the key file."
+    )
+    token_jwks_refresh: int = Field(300, ge=10, le=3600, description="Seconds between two looks at the JWKS address.")
+    token_jwks_keep: int = Field(
+        86400,
+        ge=3600,
+        le=604800,
+        description="Seconds that known keys are used while the JWKS address does not answer.",
     )
     token_issuer: str = Field("enrolment-app", description="Required `iss` of parents' tokens.")
     token_audience: str = Field("helpdesk", description="Required `aud` of parents' tokens.")
     token_leeway: int = Field(30, ge=0, le=120, description="Clock skew in seconds that is accepted in a token.")
+    sign_in_hours: float = Field(
+        12.0, gt=0, le=72, description="How long a parent counts as signed in after the last accepted token."
+    )
     demo_key_file: Path | None = Field(
         None,
         description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist.",
@@ -123,6 +152,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1/32,::1/128", description="Networks whose X-Forwarded-For header names the client."
     )
+    metrics_networks: str = Field(
+        "127.0.0.1/32,::1/128", description="Networks whose direct calls may read /metrics; for others it is not there."
+    )
     embed_origins: str = Field(
         "", description="Origins, comma-separated, that may embed the widget; empty: the same one."
     )
@@ -133,7 +165,7 @@ class Settings(BaseSettings):
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
     )
 
-    @field_validator("limit_exempt", "trusted_proxies")
+    @field_validator("limit_exempt", "trusted_proxies", "metrics_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
         for network in filter(None, (part.strip() for part in value.split(","))):
@@ -149,7 +181,14 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "var_dir", "log_dir", "rasa_python", "enrollment_mapping", "token_public_key_file", "demo_key_file"
+        "var_dir",
+        "log_dir",
+        "rasa_python",
+        "enrollment_mapping",
+        "token_public_key_file",
+        "demo_key_file",
+        "audit_key_file",
+        "audit_head_file",
     )
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:
@@ -159,6 +198,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy address of the conversations' database."""
         return self.database_url or f"sqlite:///{self.var_dir / 'helpdesk.db'}"
+
+    @property
+    def audit_key(self) -> Path:
+        """File of the key that seals the audit log."""
+        return self.audit_key_file or self.var_dir / "audit.key"
+
+    @property
+    def audit_heads(self) -> Path:
+        """File to which the audit log's heads are appended."""
+        return self.audit_head_file or self.var_dir / "audit.heads"
 
     @property
     def log_folder(self) -> Path:

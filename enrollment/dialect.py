@@ -21,7 +21,8 @@ from enrollment.mapping import PLACEHOLDER, BodyCodes, Call, Mapping, Rows, Sour
 from enrollment.models import Application, Change, Record, mask_name
 
 MAX_APPLICATIONS = 50
-TIMES = frozenset({"since", "as_of", "at"})
+TIMES = frozenset({"since", "as_of", "at", "window_closes"})
+MAY_LACK = ("window_closes",)  # times that a reply may leave open
 
 R = TypeVar("R", bound=Record)
 
@@ -170,7 +171,7 @@ class _Reading:
     def _translated(self, found: dict[str, Any], place: str, city: Any) -> dict[str, Any]:
         if "state" in found:
             found["state"] = self.mapping.states.get(city, {}).get(as_word(found["state"]), found["state"])
-        for name in TIMES & found.keys():
+        for name in TIMES & found.keys() - {name for name in MAY_LACK if found.get(name) is None}:
             found[name] = self._time(found[name], f"{place}.{name}")
         return found
 

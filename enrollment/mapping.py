@@ -211,9 +211,10 @@ def _wrong_fields(mapping: Mapping) -> Iterator[str]:
     ]
     for place, rows, record, apart in asked:
         if rows:
-            needed = set(record.model_fields) - apart
+            known = set(record.model_fields) - apart
+            needed = {name for name in known if record.model_fields[name].is_required()}
             yield from (f"{place}.fields.{name}: is missing" for name in sorted(needed - set(rows.fields)))
-            yield from (f"{place}.fields.{name}: there is no such field" for name in sorted(set(rows.fields) - needed))
+            yield from (f"{place}.fields.{name}: there is no such field" for name in sorted(set(rows.fields) - known))
 
 
 def _wrong_calls(mapping: Mapping) -> Iterator[str]:

@@ -55,6 +55,9 @@ class Application(Record):
     )
     problems: tuple[Problem, ...] = Field(default=(), max_length=50, repr=False)
     window_open: bool = Field(repr=False, description="Whether parents may still submit or change at `as_of`.")
+    window_closes: AwareDatetime | None = Field(
+        None, repr=False, description="Until when parents may submit or change; None: the backend does not say."
+    )
     as_of: AwareDatetime = Field(repr=False, description="When the backend looked this up; any offset.")
 
 

@@ -96,5 +96,6 @@ def _shown(row: ApplicationRow, birth_order: int, at: datetime) -> Application:
         history=tuple(Reached(state=event.to_state, since=event.at) for event in row.events),
         problems=tuple(Problem.model_validate(problem) for problem in row.problems),
         window_open=row.window_open(at),
+        window_closes=row.window_closes,
         as_of=at,
     )

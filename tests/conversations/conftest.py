@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,20 @@ POSTGRES = os.environ.get("HELPDESK_TEST_POSTGRES_URL", "")
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """Give a PostgreSQL address whose schema is new and gone afterwards."""
+    with postgres_schema() as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_postgres_url() -> Iterator[str]:
+    """Give a PostgreSQL address whose schema is this test's own."""
+    with postgres_schema() as url:
+        yield url
+
+
+@contextmanager
+def postgres_schema() -> Iterator[str]:
+    """Make a schema, yield an address that leads into it, and drop it."""
     if not POSTGRES:
         explain = "HELPDESK_TEST_POSTGRES_URL is not set: run by scripts/with-postgres.sh"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(explain)

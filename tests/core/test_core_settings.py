@@ -12,7 +12,14 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings_file
 
 Read = Callable[..., Settings]
 SECRET = "do-not-show-me"
-FOLDERS = ("LOG_DIR", "ENROLLMENT_MAPPING", "TOKEN_PUBLIC_KEY_FILE", "DEMO_KEY_FILE")
+FOLDERS = (
+    "LOG_DIR",
+    "ENROLLMENT_MAPPING",
+    "TOKEN_PUBLIC_KEY_FILE",
+    "DEMO_KEY_FILE",
+    "AUDIT_KEY_FILE",
+    "AUDIT_HEAD_FILE",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +72,12 @@ def test_default_is_valid(name: str, tmp_path: Path) -> None:
         ("ENROLLMENT_WEBHOOK_SIGNING", "none", "hmac-sha256|hmac-sm3"),
         ("REFERENCE_BACKEND", "perhaps", "valid boolean"),
         ("TOKEN_LEEWAY", "-1", "greater than or equal to 0"),
+        ("TOKEN_JWKS_URL", "ftp://host.example/keys", "URL scheme should be 'http' or 'https'"),
+        ("TOKEN_JWKS_URL", "/etc/keys.json", "valid URL"),
+        ("TOKEN_JWKS_URL", "https://", "valid URL"),
+        ("TOKEN_JWKS_REFRESH", "1", "greater than or equal to 10"),
+        ("TOKEN_JWKS_KEEP", "60", "greater than or equal to 3600"),
+        ("METRICS_NETWORKS", "everywhere", "does not appear to be an IPv4 or IPv6 network"),
         ("MESSAGE_MAX_CHARS", "10", "greater than or equal to 50"),
         ("BATCH_ENDED_ON", "yesterday", "valid date"),
     ],
@@ -134,6 +147,7 @@ def test_addresses_follow_ports_and_folders(read: Read, tmp_path: Path) -> None:
     )
     assert current.database == f"sqlite:///{tmp_path}/helpdesk.db"
     assert current.log_folder == tmp_path
+    assert (current.audit_key, current.audit_heads) == (tmp_path / "audit.key", tmp_path / "audit.heads")
     assert current.rasa == "http://127.0.0.1:7000"
     assert current.enrollment == "https://backend"
 

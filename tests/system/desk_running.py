@@ -55,6 +55,8 @@ def desk_environment(folder: Path, **overrides: str) -> dict[str, str]:
         "HELPDESK_ENROLLMENT_URL": "",
         "HELPDESK_ENROLLMENT_KEY": secrets.token_urlsafe(16),
         "HELPDESK_DATABASE_URL": f"sqlite:///{folder}/helpdesk.db",
+        "HELPDESK_AUDIT_KEY_FILE": f"{folder}/audit.key",
+        "HELPDESK_AUDIT_HEAD_FILE": f"{folder}/audit.heads",
         "HELPDESK_DEMO_KEY_FILE": str(folder / "demo-key.pem"),
         "HELPDESK_LOG_DIR": str(folder),
         **overrides,
