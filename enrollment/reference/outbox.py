@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 from sqlalchemy import delete, select
@@ -22,6 +24,7 @@ from enrollment.reference.changes import change
 from enrollment.reference.tables import OutgoingChange
 from enrollment.signing import SignedRequests, Signer
 
+T = TypeVar("T")
 TAKEN = 204
 TIMEOUT = 5.0  # seconds for one call
 logger = logging.getLogger(__name__)
@@ -89,14 +92,14 @@ class Outbox:
                     await asyncio.sleep(self._receiver.idle)
 
     async def _send_oldest(self, client: httpx.AsyncClient) -> bool:
-        oldest = await asyncio.to_thread(self._oldest)
+        oldest = await _in_thread(self._oldest)
         if oldest is None:
             return False
         headers = {"Content-Type": "application/json"}
         response = await client.post(self._receiver.url, content=oldest.model_dump_json(), headers=headers)
         if response.status_code != TAKEN:
             raise NotTakenError(response.status_code)
-        await asyncio.to_thread(self._forget, oldest.id)
+        await _in_thread(lambda: self._forget(oldest.id))
         return True
 
     def _oldest(self) -> Change | None:
@@ -113,6 +116,15 @@ class Outbox:
         if isinstance(error, NotTakenError) and error.refused:
             return self._receiver.refused
         return float(self._growing(state))
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Work in a thread, and if cancelled wait for its end, so that no connection outlives the engine."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    finally:
+        await asyncio.wait([working])
 
 
 def _log(state: RetryCallState) -> None:

@@ -27,7 +27,7 @@ from enrollment.reference.outbox import Outbox, Receiver
 from enrollment.reference.refusals import add_error_handlers
 from enrollment.signing import Signer
 
-MAX_ID = 2**63 - 1
+MAX_ID = 2**31 - 1  # of the column
 logger = logging.getLogger(__name__)
 
 

@@ -31,7 +31,7 @@ from enrollment.errors import (
     UnknownPathError,
 )
 from enrollment.exchange import Wire
-from enrollment.mapping import MAPPING_FILE, Mapping, load_mapping
+from enrollment.mapping import MAPPING_FILE, Mapping, Source, load_mapping
 from enrollment.signing import Signer
 
 SIGNER = Signer("hmac-sm3", SecretStr("the-other-city's-key"), "desk-1")
@@ -301,6 +301,29 @@ def test_a_value_that_cannot_be_turned_is_malformed_at_its_place(
 ) -> None:
     with pytest.raises(MalformedError, match=rf"applications\.0\.{place}"):
         read_applications(plain("unix"), [ROW | change], "chongqing", NOW)
+
+
+def test_names_in_chinese_characters_are_found(changed: Changed) -> None:
+    mapping = changed("applications.list", '"数据"."办件"')
+    call = mapping.applications
+    fields = {name: source for name, source in call.fields.items() if name != "school"}
+    fields["school"] = Source.model_validate('"学校"."名称"')
+    mapping = mapping.model_copy(update={"applications": call.model_copy(update={"fields": fields})})
+    row = {
+        "id": "7",
+        "city": "qingdao",
+        "district": "D",
+        "child": "赵*",
+        "birth_order": 1,
+        "stage": "幼升小",
+        "state": "初审",
+        "since": "2026-04-17T08:00:00Z",
+        "window_open": True,
+        "as_of": "2026-04-17T08:00:00Z",
+        "学校": {"名称": "样板路小学"},
+    }
+    (read,) = read_applications(mapping, {"数据": {"办件": [row]}}, "qingdao", NOW)
+    assert read.school == "样板路小学"
 
 
 def test_an_expression_that_a_reply_does_not_fit_is_malformed_and_tells_no_value(changed: Changed) -> None:
