@@ -80,14 +80,14 @@ class NewsDesk:
     async def run(self) -> None:
         """Tell what is new, round by round, until cancelled; a fault costs a round, not the task."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), ROUND)
             self._wake.clear()
             for step in (self._ask_backend, self._tell_changes, self._tell_waiting):
                 try:
                     await step()
                 except (EnrollmentError, SQLAlchemyError) as error:
                     log.warning("news: %s: %s", step.__name__, type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), ROUND)
 
     async def _ask_backend(self) -> None:
         if not self._poll_seconds or time.monotonic() < self._asked_at + self._poll_seconds:

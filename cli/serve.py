@@ -162,11 +162,13 @@ def _parts(current: Settings, base: dict[str, str]) -> Iterator[tuple[str, list[
     ]
     yield "Rasa", rasa, rasa_environment, f"http://127.0.0.1:{current.rasa_port}/webhooks/rest/"
     if current.reference_backend:
-        webhook_key = current.enrollment_webhook_key.get_secret_value() or secrets.token_urlsafe(24)
-        base = {**base, "HELPDESK_ENROLLMENT_WEBHOOK_KEY": webhook_key}
         database = f"sqlite:///{current.log_folder / 'enrollment.db'}"
         reference = [sys.executable, "-m", "enrollment.reference", "--port", str(current.reference_port)]
-        reference += ["--database", database, "--notify-url", f"http://{host}:{current.port}{CHANGES}"]
+        reference += ["--database", database]
+        if not current.enrollment_poll_seconds:  # else the app asks for changes
+            webhook_key = current.enrollment_webhook_key.get_secret_value() or secrets.token_urlsafe(24)
+            base = {**base, "HELPDESK_ENROLLMENT_WEBHOOK_KEY": webhook_key}
+            reference += ["--notify-url", f"http://{host}:{current.port}{CHANGES}"]
         ready_at = f"http://127.0.0.1:{current.reference_port}/health"
         yield "reference backend", reference, {**base, **_shared_with_the_backend(current)}, ready_at
     app = [sys.executable, "-m", "uvicorn", "channels.main:create", "--factory", "--host", current.host]
