@@ -19,6 +19,7 @@ from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.knowledge import knowledge
 from cli.peers import evaluate_peers
+from cli.privacy import privacy
 from cli.serve import serve
 from cli.train import train, tune
 from core.errors import HelpdeskError
@@ -36,6 +37,7 @@ app.command()(evaluate_peers)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")
+app.add_typer(privacy, name="privacy")
 app.add_typer(demo, name="demo")
 
 

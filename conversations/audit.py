@@ -28,7 +28,6 @@ _LOG, _END = cast("Table", AuditRow.__table__), cast("Table", AuditEndRow.__tabl
 _TAKE = update(_END).values(seq=_END.c.seq + 1).returning(_END.c.seq, _END.c.hash)
 _LEAVE = update(_END).values(hash=bindparam("new_hash"), mac=bindparam("new_mac"))
 _ADD = insert(_LOG)
-_TOUCH = update(_END).values(id=_END.c.id)
 _LAST = select(_LOG.c.seq, _LOG.c.hash).order_by(_LOG.c.seq.desc()).limit(1)
 
 
@@ -174,6 +173,6 @@ def _flush(connection: Connection) -> None:
     """Have the embedded database put on the disk what it has committed; a server has done so at each commit."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA synchronous=FULL")
-        connection.execute(_TOUCH)
+        pseudonyms.hold(connection)
         connection.commit()
         connection.exec_driver_sql("PRAGMA synchronous=NORMAL")

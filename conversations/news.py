@@ -75,11 +75,18 @@ class NewsStore:
             return [AnnouncedChange(*row) for row in rows]
 
     def close(self, change_ids: Sequence[int], now: datetime) -> None:
-        """Note that changes are told; told ones are forgotten after a day, but for the last, whose number counts."""
+        """Note that changes are told, and forget whose they were; the last one's number is kept, others for a day."""
         with self.engine.begin() as connection:
-            connection.execute(update(ChangeRow).where(ChangeRow.id.in_(change_ids)).values(told_at=now))
+            told = update(ChangeRow).where(ChangeRow.id.in_(change_ids))
+            connection.execute(told.values(told_at=now, guardian="", application_id=""))
             newest = select(func.max(ChangeRow.id)).scalar_subquery()
             connection.execute(delete(ChangeRow).where(ChangeRow.told_at < now - _CHANGES_KEPT, ChangeRow.id < newest))
+
+    def forget(self, guardian: str, now: datetime) -> int:
+        """Forget a guardian's changes that were not told yet; return how many."""
+        untold = update(ChangeRow).where(ChangeRow.guardian == guardian)
+        with self.engine.begin() as connection:
+            return connection.execute(untold.values(told_at=now, guardian="", application_id="")).rowcount
 
     def conversations_of(self, guardian: str, city: str, since: datetime) -> list[str]:
         """Return the conversations that the guardian is signed in to, and that were used since a moment."""

@@ -1,6 +1,6 @@
 """Pseudonyms of the audit log: random, and linked to the real ids in tables that can be erased.
 
-The functions run in the transaction of a look, which holds the audit log's end: no two make a pseudonym at once.
+Who changes the links holds the audit log's end in the same transaction: no two make a pseudonym at once.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, cast
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, text
+from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
 
-from conversations.tables import PseudonymRow, PseudonymUseRow, UtcDateTime
+from conversations.tables import AuditEndRow, PseudonymRow, PseudonymUseRow, UtcDateTime
 
 Kind = Literal["guardian", "staff", "application"]
 Name = tuple[Kind, str]
@@ -22,6 +22,7 @@ _KNOWN = select(_NAMES.c.kind, _NAMES.c.value, _NAMES.c.pseudonym).where(
     _NAMES.c.value.in_(bindparam("values", expanding=True))
 )
 _NEW = insert(_NAMES)
+_HOLD = update(AuditEndRow).values(id=AuditEndRow.id)
 _USED = text(
     f"INSERT INTO {PseudonymUseRow.__tablename__} (pseudonym, conversation_id, at) "  # noqa: S608 - our own table's name
     "VALUES (:pseudonym, :conversation, :at) "
@@ -40,6 +41,11 @@ def use(connection: Connection, names: Sequence[Name], conversation_id: str | No
     same = {"conversation": conversation_id or "", "at": at}
     connection.execute(_USED, [{"pseudonym": one, **same} for one in pseudonyms.values()])
     return pseudonyms
+
+
+def hold(connection: Connection) -> None:
+    """Hold the audit log's end for the rest of the transaction: nobody records a look or changes links meanwhile."""
+    connection.execute(_HOLD)
 
 
 def pseudonyms_of(connection: Connection, names: Iterable[Name]) -> dict[Name, str]:

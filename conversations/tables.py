@@ -113,7 +113,7 @@ class TokenUseRow(Base):
     __tablename__ = "token_uses"
 
     jti: Mapped[str] = mapped_column(String(120), primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
@@ -124,7 +124,7 @@ class FeedbackRow(Base):
     __table_args__ = (Index("ix_feedback_entry_verdict", "entry_id", "verdict"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
     turn: Mapped[int] = mapped_column(Integer)
     verdict: Mapped[str] = mapped_column(String(20))
     entry_id: Mapped[str | None] = mapped_column(String(10))

@@ -160,6 +160,12 @@ class Settings(BaseSettings):
     )
     message_max_chars: int = Field(500, ge=50, le=4000, description="Longest message in characters.")
 
+    retention_days: int = Field(
+        180,
+        ge=1,
+        le=3650,
+        description="Days after its last message from which on `helpdesk privacy purge` deletes a conversation.",
+    )
     batch_ended_on: date = Field(
         date(2025, 8, 31),
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",

@@ -22,9 +22,12 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def fresh_postgres_url() -> Iterator[str]:
-    """Give a PostgreSQL address whose schema is this test's own."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the address of a database that is this test's own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'helpdesk.db'}"
+        return
     with postgres_schema() as url:
         yield url
 

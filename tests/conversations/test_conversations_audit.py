@@ -29,22 +29,14 @@ from conversations.storage import ConversationStore, open_engine
 from conversations.tables import AuditEndRow, AuditRow, PseudonymRow
 from core.errors import SettingsError
 from core.private_files import read_or_make
-from core.settings import Settings
+from core.settings import ROOT, Settings
 
 LOOKING = Path(__file__).with_name("looking.py")
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give a database whose audit log is empty: on PostgreSQL a schema of its own for each test."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'helpdesk.db'}"
-    return str(request.getfixturevalue("fresh_postgres_url"))
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "database_url" in metafunc.fixturenames:
-        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def database_url(own_database_url: str) -> str:
+    return own_database_url
 
 
 @pytest.fixture
@@ -312,3 +304,20 @@ class TestKey:
             made = set(threads.map(make, range(8)))
         assert len(made) == 1
         assert [path.name for path in tmp_path.iterdir()] == ["one.key"]
+
+
+@pytest.mark.parametrize("own_database_url", ["postgresql"], indirect=True)
+def test_a_new_log_is_begun_as_the_operations_page_says(engine: Engine, heads: HeadFile) -> None:
+    heads.check()
+    AuditLog(engine, KEY, heads).record(a_look(1))
+    page = (ROOT / "docs/operations/privacy.md").read_text(encoding="utf-8")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in page[page.index("    BEGIN;") : page.index("COMMIT;") + 7].split(";")[:-1]:
+            connection.execute(text(statement))
+    heads.path.unlink()
+    log = AuditLog(engine, bytes(32), heads)
+    assert log.record(a_look(1)) == 1
+    log.close()
+    assert log.verify() == Verdict(rows=1, heads=2, uncovered=0)
+    with pytest.raises(DBAPIError, match="never changed or deleted"), engine.begin() as connection:
+        connection.execute(text("DELETE FROM audit_log"))

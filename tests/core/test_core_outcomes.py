@@ -15,6 +15,8 @@ from core.scope import CITIES, STAGES, Scope
 STATUS = {
     "NotAuthenticatedError": (401, "not_authenticated"),
     "TokenRejectedError": (401, "token_rejected"),
+    "SignatureRejectedError": (401, "signature_rejected"),
+    "MalformedRequestError": (422, "malformed_request"),
     "ForbiddenError": (403, "forbidden"),
     "NotFoundError": (404, "not_found"),
     "ConflictError": (409, "conflict"),

@@ -1,4 +1,7 @@
-"""The audit log, which the database itself keeps from being changed, and the links of its pseudonyms."""
+"""The audit log, which the database itself keeps from being changed, and the links of its pseudonyms.
+
+Two indexes by which a conversation is erased without reading whole tables.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+_ERASED = ("feedback", "token_uses")
 _REFUSED = "rows of audit_log are never changed or deleted"
 
 
@@ -56,12 +60,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pseudonym", "conversation_id"),
     )
     op.create_index("ix_pseudonym_uses_conversation_id", "pseudonym_uses", ["conversation_id"])
+    for table in _ERASED:
+        op.create_index(f"ix_{table}_conversation_id", table, ["conversation_id"])
     for statement in _guards(op.get_bind().dialect.name):
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Take back; the log is lost."""
+    for table in _ERASED:
+        op.drop_index(f"ix_{table}_conversation_id", table)
     for table in ("pseudonym_uses", "pseudonyms", "audit_end", "audit_log"):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
