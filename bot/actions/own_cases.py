@@ -60,7 +60,7 @@ async def look_up(desk: Desk, viewer: Viewer, purpose: str, *, lately: bool = Tr
     try:
         found = tuple(await desk.backend.applications_of(viewer.guardian, viewer.city))
     except EnrollmentError as error:
-        log.warning("%s", error)
+        log.warning("%s: %s", type(error).__name__, error)
         known = desk.seen_lately.get(key) if lately else None
         if known is None:
             await _audit(desk, viewer, purpose, (), "unavailable")
