@@ -20,6 +20,9 @@ MOBILE = "13800004321"
 IDENTITY = "110101199003071239"
 """Invented; its check digit is wrong."""
 OLD_IDENTITY = "110101900307123"
+SPOKEN = "幺三八零零零零四三二一"
+LANDLINE = "0532-85004321"
+PERMIT = "H01234321"
 CASE = {
     "child": "刘*",
     "school": "示范第二小学",
@@ -80,6 +83,8 @@ def hold_conversation(parent: Parent) -> None:
         f"身份证{IDENTITY}认证不过",
         f"老身份证{OLD_IDENTITY}认证不过",
         f"{IDENTITY[:6]} {IDENTITY[6:14]} {IDENTITY[14:]}刷脸查不到孩子",
+        f"我手机{SPOKEN}，收不到验证码",
+        f"座机{LANDLINE}，回乡证{PERMIT}，注册不了",
     ):
         parent.say(words)
     assert parent.say("那我的报名审核到哪一步了").cases
@@ -113,7 +118,7 @@ def test_rasa_gets_nothing_back_but_turn_and_outcome(afternoon: Afternoon) -> No
         assert not [form for form in searched(official) if form in passed]
 
 
-@pytest.mark.parametrize("number", [MOBILE, IDENTITY, OLD_IDENTITY, "１３８００００４３２１"])
+@pytest.mark.parametrize("number", [MOBILE, IDENTITY, OLD_IDENTITY, "１３８００００４３２１", SPOKEN, LANDLINE, PERMIT])
 def test_a_typed_number_of_a_person_is_kept_nowhere(afternoon: Afternoon, number: str) -> None:
     kept = {
         log.name: log.read_text(encoding="utf-8", errors="replace") for log in afternoon.service.folder.glob("*.log")
@@ -125,6 +130,7 @@ def test_a_typed_number_of_a_person_is_kept_nowhere(afternoon: Afternoon, number
     assert found == []
     assert "[手机号]" in kept["database"]
     assert "[身份证号]" in kept["database"]
+    assert "座机[电话号码]，回乡证[证件号]" in kept["database"]
 
 
 def test_secret_and_token_are_kept_nowhere_in_the_clear(afternoon: Afternoon) -> None:
