@@ -4,9 +4,9 @@ PY := .venv/bin/python
 export HF_HUB_OFFLINE := 1
 export RASA_TELEMETRY_ENABLED := false
 
-.PHONY: help setup run train test lint check evaluate benchmark tools
+.PHONY: help setup run train test lint check evaluate evaluate-peers benchmark tools
 help:            ## Show this list.
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 setup:           ## Create both environments and the demo's settings.
 	@scripts/setup.sh
@@ -31,6 +31,9 @@ test: tools lint check train  ## Everything that CI runs.
 
 evaluate: train  ## Figures on the development sets, with report and floors.
 	@.venv/bin/helpdesk evaluate evaluation/sets/development.jsonl --floors --baselines --report var/evaluation
+
+evaluate-peers: setup  ## Figures of Rasa alone, half an hour, once per version of the data; FORCE=1: again.
+	@.venv/bin/helpdesk evaluate-peers $(if $(FORCE),--force)
 
 benchmark: train ## The figures of docs/benchmark.md, each beside its target.
 	@.venv/bin/helpdesk benchmark

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,17 +17,22 @@ from bot.actions import rasa_actions
 from bot.actions.desk import Desk
 from bot.actions.entities import EntityReader
 from bot.actions.words import Words
-from channels import health, parents, suggestions, webhook
+from channels import health, metrics, news, parents, suggestions, webhook
 from channels.demo.routes import make_router as make_demo_router
+from channels.keys import TokenKeys
 from channels.limits import Limits
+from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.services import Services
 from channels.widget.routes import make_router as make_widget_router
+from conversations.audit import open_audit_log
 from conversations.migrate import migrate
+from conversations.news import NewsStore
 from conversations.storage import ConversationStore, open_engine
 from core.errors import ApiError
 from core.settings import Settings
-from enrollment.client import HttpEnrollmentBackend
+from enrollment.client import open_backend
+from enrollment.signing import webhook_signer
 from enrollment.states import states
 from knowledge.loader import load_knowledge
 from retrieval.branches import load_branches
@@ -47,8 +54,10 @@ def build_desk(settings: Settings) -> Desk:
         knowledge=knowledge,
         retriever=load_retriever(folder, knowledge, settings.encoder_folder),
         branches=load_branches(folder),
-        store=ConversationStore(engine),
-        backend=HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout),
+        store=ConversationStore(engine, timedelta(hours=settings.sign_in_hours)),
+        news=NewsStore(engine),
+        audit=open_audit_log(settings, engine),
+        backend=open_backend(settings),
         words=Words(),
         entities=EntityReader(),
     )
@@ -60,21 +69,29 @@ def build_desk(settings: Settings) -> Desk:
 def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     """Build the application; `desk` lets a test give its own."""
     desk = desk or build_desk(settings)
-    parts = Services(settings, desk, RasaClient(settings), Limits(settings))
+    parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics())
+    news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with parts.keys.kept_fresh():
+            telling = asyncio.create_task(news_desk.run())
+            yield
+            telling.cancel()
+            await asyncio.wait([telling])
         await parts.rasa.aclose()
         await desk.backend.aclose()
+        desk.audit.close()
         desk.store.engine.dispose()
 
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
-    for router in (parents.router, suggestions.router, health.router):
+    app.state.news = news_desk
+    for router in (parents.router, suggestions.router, news.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
+    app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))
     app.include_router(make_demo_router(settings))
     app.add_exception_handler(ApiError, _api_error)

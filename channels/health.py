@@ -20,12 +20,15 @@ def alive() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(request: Request, response: Response) -> dict[str, object]:
-    """Name each part; 503 if the service can't answer questions (Rasa and the backend may be down)."""
+    """Name each part; 503 if the service can't answer questions (Rasa and the backend may be down).
+
+    `identity` is whether keys are known by which parents' tokens can be checked.
+    """
     parts = services(request)
     rasa, backend, database = await asyncio.gather(
         parts.rasa.ready(), parts.desk.backend.ready(), asyncio.to_thread(_database_ready, parts.desk.store.engine)
     )
-    found = {"database": database, "retrieval": True, "rasa": rasa, "enrollment": backend}
+    found = {"database": database, "retrieval": True, "rasa": rasa, "enrollment": backend, "identity": parts.keys.known}
     response.status_code = 200 if database else 503
     return {"status": "ok" if all(found.values()) else "degraded", "parts": found}
 

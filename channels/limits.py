@@ -22,8 +22,8 @@ class Limits:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._per_address = parse(settings.limit_per_address)
         self._per_conversation = parse(settings.limit_per_conversation)
-        self._exempt = _networks(settings.limit_exempt)
-        self._proxies = _networks(settings.trusted_proxies)
+        self._exempt = read_networks(settings.limit_exempt)
+        self._proxies = read_networks(settings.trusted_proxies)
 
     def check(self, request: Request, conversation_id: str | None = None) -> None:
         """Count this call.
@@ -32,7 +32,7 @@ class Limits:
             TooManyRequestsError: a limit is reached; says after how many seconds to try again.
         """
         address, direct = self._client(request)
-        if direct and _within(address, self._exempt):
+        if direct and is_within(address, self._exempt):
             return
         self._count(self._per_address, "address", address)
         if conversation_id:
@@ -49,17 +49,19 @@ class Limits:
         """Return the client's address, and whether it called without a proxy."""
         peer = request.client.host if request.client else ""
         forwarded = request.headers.get("x-forwarded-for")
-        if forwarded is None or not _within(peer, self._proxies):
+        if forwarded is None or not is_within(peer, self._proxies):
             return peer, True
         hops = [hop.strip() for hop in forwarded.split(",")]
-        return next((hop for hop in reversed(hops) if not _within(hop, self._proxies)), hops[0]), False
+        return next((hop for hop in reversed(hops) if not is_within(hop, self._proxies)), hops[0]), False
 
 
-def _networks(setting: str) -> list[object]:
+def read_networks(setting: str) -> list[object]:
+    """Return the networks of a setting, comma-separated."""
     return [ip_network(part.strip()) for part in setting.split(",") if part.strip()]
 
 
-def _within(address: str, networks: list[object]) -> bool:
+def is_within(address: str, networks: list[object]) -> bool:
+    """Whether an address, which may be none, belongs to one of the networks."""
     try:
         parsed = ip_address(address)
     except ValueError:

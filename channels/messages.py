@@ -23,7 +23,7 @@ class NewConversation(_Body):
     city: City | None = None
     district: str | None = Field(None, max_length=40, pattern=PRINTABLE)
     stage: Stage | None = None
-    token: str | None = Field(None, max_length=4096)
+    token: str | None = Field(None, description="A token of the host app, of at most 8192 characters.")
 
 
 class OpenedConversation(BaseModel):
@@ -40,9 +40,9 @@ class OpenedConversation(BaseModel):
 
 
 class TokenBody(_Body):
-    """A token of the host app."""
+    """A token of the host app, of at most 8192 characters."""
 
-    token: str = Field(max_length=4096)
+    token: str
 
 
 class MessageBody(_Body):

@@ -26,16 +26,11 @@ async def open_conversation(request: Request, body: NewConversation) -> OpenedCo
     """Open a conversation."""
     parts = services(request)
     parts.limits.check(request)
-    identity = read_token(parts.settings, body.token) if body.token else None
-    scope = Scope(body.city, body.district, body.stage)
-    opening = opening_messages(parts.desk, Scope(body.city or (identity.city if identity else None)))  # type: ignore[arg-type]
-    store = parts.desk.store
-    conversation, secret = await store.call(store.create, scope, opening)
-    if identity:
-        await store.call(
-            store.sign_in, conversation.id, identity.guardian, identity.city, identity.jti, identity.expires_at
-        )
-        conversation = await store.call(store.get, conversation.id)
+    scope, store = Scope(body.city, body.district, body.stage), parts.desk.store
+    with parts.metrics.token_refusals():
+        identity = await read_token(parts.settings, parts.keys, body.token) if body.token is not None else None
+        opening = opening_messages(parts.desk, Scope(body.city or (identity.city if identity else None)))  # type: ignore[arg-type]
+        conversation, secret = await store.call(store.create, scope, opening, identity)
     said = await store.call(store.said_after, conversation.id, 0)
     return OpenedConversation(
         conversation_id=conversation.id,
@@ -63,10 +58,10 @@ async def sign_in(request: Request, conversation: Opened, body: TokenBody) -> Re
     """Sign the guardian in, or renew."""
     parts = services(request)
     parts.limits.check(request)
-    identity = read_token(parts.settings, body.token)
-    await parts.desk.store.call(
-        parts.desk.store.sign_in, conversation, identity.guardian, identity.city, identity.jti, identity.expires_at
-    )
+    store = parts.desk.store
+    with parts.metrics.token_refusals():
+        who = await read_token(parts.settings, parts.keys, body.token)
+        await store.call(store.sign_in, conversation, who.guardian, who.city, who.jti, who.expires_at)
     return Response(status_code=204)
 
 
@@ -79,6 +74,7 @@ async def send_message(request: Request, conversation_id: str, secret: Annotated
     body = await read_body(request, MessageBody)
     parts.limits.check(request, conversation_id)
     turn = await run_turn(Incoming(parts.desk, parts.rasa, conversation_id, body.text, body.payload))
+    parts.metrics.count_turn(turn.outcome)
     # The messages were made by our own shapes and stored so; they are not validated a second time.
     result = {
         "turn": turn.number,

@@ -8,7 +8,9 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Request
 
 from bot.actions.desk import Desk
+from channels.keys import TokenKeys
 from channels.limits import Limits
+from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.tokens import Staff, read_staff_token
 from core.errors import NotAuthenticatedError
@@ -23,6 +25,8 @@ class Services:
     desk: Desk
     rasa: RasaClient
     limits: Limits
+    keys: TokenKeys
+    metrics: Metrics
 
 
 def services(request: Request) -> Services:

@@ -1,38 +1,45 @@
-"""Signed tokens: the host app's, which say who a parent is, and the demo's own."""
+"""Signed tokens: the host app's, which say who a parent is, and the demo's own.
+
+Whether a token is accepted depends on the token, the keys, the clock and the uses of its `jti`. Nobody is looked up for
+it, here or at the backend, so neither the answer nor its time tells whether a guardian exists.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core.errors import NotAuthenticatedError, SettingsError, TokenRejectedError
-from core.scope import CITIES
+from channels.key_formats import Algorithm, Key, key_of
+from channels.keys import TokenKeys, demo_key
+from conversations.storage import Identity
+from core.errors import NotAuthenticatedError, SettingsError, TokenRefusal, TokenRejectedError
+from core.scope import City
 from core.settings import Settings
 
-ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 LONGEST_LIFE = 15 * 60
+LONGEST_TOKEN = 8192
 ROLES = ("agent", "school", "district", "city", "editor", "admin")
+_ALGORITHMS = get_args(Algorithm)
 _STAFF_AUDIENCE = "helpdesk-staff"
+_STAFF_REFUSED = "请先登录。"
 _CITY_OF_DEMO = {"cq": "chongqing", "qd": "qingdao"}
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a valid token speaks for; `guardian` is the host app's pseudonymous id."""
-
-    guardian: str
-    city: str
-    jti: str
-    expires_at: datetime
+# Headers that change what is signed or what the content is: nothing of that kind is understood here.
+_REFUSED_HEADERS = {"crit", "b64", "cty", "enc", "zip"}
+_REASONS: dict[type[jwt.InvalidTokenError], TokenRefusal] = {
+    jwt.ExpiredSignatureError: TokenRefusal.EXPIRED,
+    jwt.ImmatureSignatureError: TokenRefusal.NOT_YET_VALID,
+    jwt.InvalidAlgorithmError: TokenRefusal.ALGORITHM,
+    jwt.InvalidAudienceError: TokenRefusal.AUDIENCE,
+    jwt.InvalidIssuerError: TokenRefusal.ISSUER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +50,81 @@ class Staff:
     scope: str
 
 
-def read_token(settings: Settings, token: str) -> Identity:
+Id = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[!-~]+$")]
+Seconds = Annotated[int, Field(ge=0)]
+
+
+class _ParentClaims(BaseModel):
+    """The claims of a parent's token by type; `iss` and `aud`, and the times against the clock, are PyJWT's part."""
+
+    model_config = ConfigDict(strict=True)
+
+    sub: Id
+    jti: Id
+    city: City
+    iat: Seconds
+    exp: Seconds
+    nbf: Seconds = 0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _ParentClaims:
+        if self.exp <= self.iat:
+            raise ValueError("it ends before it begins")
+        return self
+
+
+class _Jwt(jwt.PyJWT):
+    """PyJWT, but a name that stands twice in the claims is refused: two readers could take two values of it."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        try:
+            claims = json.loads(decoded["payload"], object_pairs_hook=_without_repetition)
+        except (ValueError, RecursionError) as error:
+            raise TokenRejectedError(TokenRefusal.MALFORMED) from error
+        if not isinstance(claims, dict):
+            raise TokenRejectedError(TokenRefusal.MALFORMED)
+        return claims
+
+
+_JWT = _Jwt()
+
+
+async def read_token(settings: Settings, keys: TokenKeys, token: str) -> Identity:
     """Check a parent's token and return who it speaks for.
 
     Raises:
         TokenRejectedError: whatever is wrong with it; the parent is told to reopen the page in the app.
     """
-    claims = _decode(settings, token, settings.token_audience, ["iss", "aud", "sub", "jti", "iat", "exp", "city"])
-    if claims["city"] not in CITIES or not claims["sub"] or not claims["jti"]:
-        raise _rejected()
-    if claims["exp"] - claims["iat"] > LONGEST_LIFE:
-        raise _rejected()
-    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-    return Identity(str(claims["sub"])[:120], claims["city"], str(claims["jti"])[:120], expires_at)
+    header = _header(token)
+    found = await keys.named(header.get("kid"))
+    if not found and not keys.known:
+        raise TokenRejectedError(TokenRefusal.KEYS_UNAVAILABLE)
+    claims = _verified(settings, token, header, found, settings.token_audience)
+    try:
+        parent = _ParentClaims.model_validate(claims)
+    except ValidationError as error:
+        raise TokenRejectedError(TokenRefusal.CLAIMS) from error
+    if parent.exp - parent.iat > LONGEST_LIFE:
+        raise TokenRejectedError(TokenRefusal.TOO_LONG_LIVED)
+    accepted_until = datetime.fromtimestamp(parent.exp + settings.token_leeway, UTC)
+    return Identity(parent.sub, parent.city, parent.jti, accepted_until)
 
 
 def read_staff_token(settings: Settings, token: str) -> Staff:
-    """Check a staff token.
+    """Check a staff token; only the demo's own key signs any.
 
     Raises:
         NotAuthenticatedError: it is missing or refused.
     """
+    if settings.demo_key_file is None:
+        raise NotAuthenticatedError(_STAFF_REFUSED)
+    key = key_of(demo_key(settings.demo_key_file).public_key())
     try:
-        claims = _decode(settings, token, _STAFF_AUDIENCE, ["iss", "aud", "iat", "exp", "role"])
+        claims = _verified(settings, token, _header(token), [key], _STAFF_AUDIENCE)
     except TokenRejectedError as error:
-        raise NotAuthenticatedError("请先登录。") from error
-    if claims["role"] not in ROLES:
-        raise NotAuthenticatedError("请先登录。")
+        raise NotAuthenticatedError(_STAFF_REFUSED) from error
+    if claims.get("role") not in ROLES:
+        raise NotAuthenticatedError(_STAFF_REFUSED)
     return Staff(claims["role"], str(claims.get("scope", "")))
 
 
@@ -97,68 +152,54 @@ def _sign(settings: Settings, claims: dict[str, Any], life: int) -> str:
         )
     now = int(time.time())
     claims = {**claims, "iss": settings.token_issuer, "jti": str(uuid.uuid4()), "iat": now, "exp": now + life}
-    return jwt.encode(claims, _demo_key(settings.demo_key_file), algorithm="EdDSA")
+    return jwt.encode(claims, demo_key(settings.demo_key_file), algorithm="EdDSA")
 
 
-def _decode(settings: Settings, token: str, audience: str, required: list[str]) -> dict[str, Any]:
-    if audience == _STAFF_AUDIENCE and settings.demo_key_file is None:
-        raise _rejected()
-    for key in _keys(settings):
+def _header(token: str) -> dict[str, Any]:
+    """Return the header of a signed token, which nobody has vouched for yet.
+
+    Of what it may hold only `alg` and `kid` are read: a key or an address of keys in it (`jwk`, `jku`, `x5u`) is not.
+    """
+    if len(token) > LONGEST_TOKEN or not token.isascii():
+        raise TokenRejectedError(TokenRefusal.MALFORMED)
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError as error:
+        raise TokenRejectedError(TokenRefusal.MALFORMED) from error
+    if not _REFUSED_HEADERS.isdisjoint(header):
+        raise TokenRejectedError(TokenRefusal.MALFORMED)
+    if header.get("alg") not in _ALGORITHMS:
+        raise TokenRejectedError(TokenRefusal.ALGORITHM)
+    return header
+
+
+def _verified(
+    settings: Settings, token: str, header: dict[str, Any], keys: Sequence[Key], audience: str
+) -> dict[str, Any]:
+    """Return the claims of a token that one of the keys has signed, by the key's own algorithm."""
+    if not keys:
+        raise TokenRejectedError(TokenRefusal.UNKNOWN_KEY)
+    fitting = [key for key in keys if key.algorithm == header["alg"]]
+    for key in fitting:
         try:
-            return jwt.decode(
+            return _JWT.decode(
                 token,
-                key,
-                algorithms=_algorithms(key),
+                key.public,
+                algorithms=[key.algorithm],
                 audience=audience,
                 issuer=settings.token_issuer,
                 leeway=settings.token_leeway,
-                options={"require": required, "strict_aud": True},
+                options={"require": ["iss", "aud", "iat", "exp"], "strict_aud": True},
             )
         except jwt.InvalidSignatureError:
             continue
         except jwt.InvalidTokenError as error:
-            raise _rejected() from error
-    raise _rejected()
+            raise TokenRejectedError(_REASONS.get(type(error), TokenRefusal.CLAIMS)) from error
+    raise TokenRejectedError(TokenRefusal.SIGNATURE if fitting else TokenRefusal.ALGORITHM)
 
 
-def _algorithms(key: Any) -> list[str]:
-    """Return the one algorithm that fits the key's type, so that no token chooses another."""
-    name = type(key).__name__
-    return [a for a, mark in zip(ALGORITHMS, ("RSA", "EllipticCurve", "Ed25519"), strict=True) if mark in name]
-
-
-def _rejected() -> TokenRejectedError:
-    return TokenRejectedError("登录凭证无效或已过期，请回到报名页面，重新打开咨询窗口。")
-
-
-def _keys(settings: Settings) -> list[Any]:
-    keys = [_public_key(settings.token_public_key_file)] if settings.token_public_key_file else []
-    return keys + ([_demo_key(settings.demo_key_file).public_key()] if settings.demo_key_file else [])
-
-
-@lru_cache(maxsize=4)
-def _public_key(path: Path) -> Any:
-    try:
-        return serialization.load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"HELPDESK_TOKEN_PUBLIC_KEY_FILE: no PEM public key at {path}: {error}") from error
-
-
-@lru_cache(maxsize=4)
-def _demo_key(path: Path) -> Any:
-    """Return the demo's key; made at first use, readable by its owner only."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pem = Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        fresh = path.with_suffix(f".{uuid.uuid4().hex}")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(pem)
-        try:
-            path.hardlink_to(fresh)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return serialization.load_pem_private_key(path.read_bytes(), password=None)
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found

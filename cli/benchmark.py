@@ -50,9 +50,9 @@ def load_texts() -> list[Question]:
 
 def take_figures(current: Settings, questions: list[Question]) -> list[Figure]:
     """Take all figures, telling each step on standard error."""
-    from channels.tokens import demo_staff_token
+    from channels.tokens import demo_staff_token, demo_token
     from cli.serve import running_service
-    from evaluation.benchmark import parts, turns
+    from evaluation.benchmark import cases, parts, turns
     from evaluation.benchmark.bare import bare_rasa
 
     key = current.demo_key_file or current.var_dir / "benchmark-key.pem"
@@ -72,7 +72,16 @@ def take_figures(current: Settings, questions: list[Question]) -> list[Figure]:
         found.append(turns.growth(service, questions))
         _tell("suggestions")
         found += parts.suggestions(service, demo_staff_token(current, "agent", questions[0].city or ""), questions)
+        _tell("families' own cases")
+        found.append(cases.against_questions(service, lambda: demo_token(current, "cq-zhang"), questions))
         found.append(parts.memory(processes))
+    _tell("questions beside a slow backend")
+    with cases.slow_backend() as (address, backend):
+        slow = {"HELPDESK_REFERENCE_BACKEND": "false", "HELPDESK_ENROLLMENT_URL": address}
+        slow |= {"HELPDESK_ENROLLMENT_TIMEOUT": "2.5", "HELPDESK_ENROLLMENT_READ_TIMEOUT": "2.5"}
+        with running_service(HELPDESK_DEMO_KEY_FILE=str(key), **slow) as service:
+            turns.first_answer(service, questions[0])
+            found += cases.beside_slow_backend(service, backend, lambda: demo_token(current, "nobody"), questions)
     _tell("retrieval alone")
     found.append(parts.retrieval_alone(_retriever(current), questions))
     found.append(parts.training(current.var_dir / "training.json"))

@@ -16,7 +16,8 @@ from core.settings import Settings, settings
 from evaluation.baselines import Baseline, run_baselines
 from evaluation.compare import Comparison, compare
 from evaluation.floors import Checked, check_floors, load_floors
-from evaluation.questions import Question, QuestionSetError, load_questions
+from evaluation.peers.report import Kept, inputs_of, load_kept
+from evaluation.questions import DEVELOPMENT, Question, QuestionSetError, load_questions
 from evaluation.report import write_report
 from evaluation.results import Result, ResultError, branch_labels, config_of, load_result, make_result
 from evaluation.run import Manners, ask_all
@@ -37,9 +38,7 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
         Path | None, typer.Option(help="Folder for the HTML report, its pictures and result.json.")
     ] = None,
     floors: Annotated[bool, typer.Option("--floors", help="Exit 1 if a figure is below its floor.")] = False,
-    baselines: Annotated[
-        bool, typer.Option("--baselines", help="Measure simpler methods beside our retrieval.")
-    ] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Show other methods beside our retrieval.")] = False,
     against: Annotated[Path | None, typer.Option(help="An earlier result.json to compare with.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=16, help="Questions in flight at the same time.")] = 4,
 ) -> None:
@@ -56,7 +55,8 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
         comparison = compare(earlier, result) if earlier else None
         compared = _baselines(questions, knowledge) if baselines else []
         if report:
-            page = write_report(result, report, checked, compared, comparison)
+            peers = _peers(file, questions, knowledge) if baselines else None
+            page = write_report(result, report, checked, compared, comparison, peers=peers)
             typer.echo(f"report: {page}", err=True)
     except (QuestionSetError, ResultError) as error:
         typer.echo(str(error), err=True)
@@ -110,6 +110,11 @@ def _baselines(questions: Sequence[Question], knowledge: Knowledge) -> list[Base
     typer.echo("training the simpler methods", err=True)
     retriever = load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
     return run_baselines(knowledge, questions, retriever)
+
+
+def _peers(file: Path, questions: Sequence[Question], knowledge: Knowledge) -> Kept | None:
+    """Return the kept figures of Rasa alone; they are of the development set and belong beside no other."""
+    return load_kept(inputs_of(knowledge, questions)) if file.resolve() == DEVELOPMENT else None
 
 
 def _as_json(

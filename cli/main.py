@@ -18,6 +18,7 @@ from cli.demo import demo
 from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.knowledge import knowledge
+from cli.peers import evaluate_peers
 from cli.privacy import privacy
 from cli.serve import serve
 from cli.train import train, tune
@@ -32,6 +33,7 @@ app.command()(tune)
 app.command()(ask)
 app.command()(explain)
 app.command()(evaluate)
+app.command()(evaluate_peers)
 app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")

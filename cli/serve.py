@@ -24,6 +24,7 @@ from cli.train import RASA_MODEL
 from core.errors import HelpdeskError
 from core.settings import ROOT, Settings, read_settings, settings
 
+CHANGES = "/api/v1/enrollment/changes"  # where the app takes what the backend tells
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 # One question's arithmetic is too small to share out; idle helper threads would spin on the other parts' processors.
@@ -163,18 +164,28 @@ def _parts(current: Settings, base: dict[str, str]) -> Iterator[tuple[str, list[
     if current.reference_backend:
         database = f"sqlite:///{current.log_folder / 'enrollment.db'}"
         reference = [sys.executable, "-m", "enrollment.reference", "--port", str(current.reference_port)]
-        yield (
-            "reference backend",
-            [*reference, "--database", database],
-            {
-                **base,
-                "HELPDESK_ENROLLMENT_KEY": current.enrollment_key.get_secret_value(),
-            },
-            f"http://127.0.0.1:{current.reference_port}/health",
-        )
+        reference += ["--database", database]
+        if not current.enrollment_poll_seconds:  # else the app asks for changes
+            webhook_key = current.enrollment_webhook_key.get_secret_value() or secrets.token_urlsafe(24)
+            base = {**base, "HELPDESK_ENROLLMENT_WEBHOOK_KEY": webhook_key}
+            reference += ["--notify-url", f"http://{host}:{current.port}{CHANGES}"]
+        ready_at = f"http://127.0.0.1:{current.reference_port}/health"
+        yield "reference backend", reference, {**base, **_shared_with_the_backend(current)}, ready_at
     app = [sys.executable, "-m", "uvicorn", "channels.main:create", "--factory", "--host", current.host]
     app += ["--port", str(current.port), "--no-access-log", "--log-level", "warning", "--no-server-header"]
     yield "app", app, base, f"http://{host}:{current.port}/healthz"
+
+
+def _shared_with_the_backend(current: Settings) -> dict[str, str]:
+    """Return what the reference backend must know as the app does; its own process reads no settings file."""
+    return {
+        "HELPDESK_ENROLLMENT_KEY": current.enrollment_key.get_secret_value(),
+        "HELPDESK_ENROLLMENT_SIGNING": current.enrollment_signing,
+        "HELPDESK_ENROLLMENT_SIGNING_KEY": current.enrollment_signing_key.get_secret_value(),
+        "HELPDESK_ENROLLMENT_SIGNING_KEY_ID": current.enrollment_signing_key_id,
+        "HELPDESK_ENROLLMENT_WEBHOOK_SIGNING": current.enrollment_webhook_signing,
+        "HELPDESK_ENROLLMENT_WEBHOOK_KEY_ID": current.enrollment_webhook_key_id,
+    }
 
 
 def _start(current: Settings, name: str, command: list[str], environment: dict[str, str], ready_at: str) -> Child:

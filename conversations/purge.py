@@ -16,7 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, e
 from sqlalchemy.orm import InstrumentedAttribute
 
 from conversations import pseudonyms
+from conversations.news import NewsStore
 from conversations.tables import Base, ConversationRow, PseudonymRow, PseudonymUseRow, SaidRow
+from core import clock
 from core.errors import HelpdeskError
 
 BATCH = 50
@@ -86,6 +88,8 @@ def purge(engine: Engine, what: Erased, pause: float = PAUSE) -> Counts:
     """
     counts: Counts = Counter({"pseudonyms": 0})
     counts.update({table.name: 0 for table, _ in _tables()})
+    if isinstance(what, Guardian):
+        NewsStore(engine).forget(what.id, clock.now())
     for some in _batches(engine, PseudonymRow.pseudonym, 2 * BATCH):
         _end_other_uses(engine, what, some)
         time.sleep(pause)

@@ -63,7 +63,7 @@ class TextMessage(_Shape):
 class Choice(_Shape):
     """What an option stands for; kept by the server, never sent."""
 
-    do: Literal["answer", "city", "branch", "solved", "not_it", "none", "person", "child", "case"]
+    do: Literal["answer", "city", "branch", "solved", "not_it", "none", "person", "child", "case", "tell_later"]
     entry_id: str | None = None
     branch: str | None = None
     city: City | None = None
@@ -85,7 +85,7 @@ class OptionsMessage(_Shape):
 
     type: Literal["options"] = "options"
     text: str
-    purpose: Literal["which", "city", "branch", "feedback", "person", "child", "start"]
+    purpose: Literal["which", "city", "branch", "feedback", "person", "child", "start", "later"]
     options: list[Option]
 
 
@@ -101,29 +101,45 @@ class QuoteCard(_Shape):
 
     entry_id: str
     text: str
+    source: SourceCard | None = None
+
+
+class ReachedCard(_Shape):
+    """A state that an application reached, and when."""
+
+    state: str
+    since: datetime
 
 
 class ApplicationCard(_Shape):
-    """An application as its guardian sees it; names are masked, times are ISO 8601 with offset."""
+    """An application as its guardian sees it; names are masked, times are ISO 8601 with offset.
+
+    `order` (老大, 老二 …) is set where the guardian has several children; `timeline` stands oldest first.
+    """
 
     id: str
     city: City
     child: str
+    order: str | None = None
     state: str
     since: datetime
+    timeline: list[ReachedCard] = []
     school: str | None
     problems: list[ProblemCard]
     window_open: bool
+    window_closes: datetime | None = None
     meaning: str
     next: str
+    then: str | None = None
     official_quote: QuoteCard | None = None
     as_of: datetime
 
 
 class CaseMessage(_Shape):
-    """One application of the signed-in guardian."""
+    """One application of the signed-in guardian; `brief`: one of several, which a page may show in one line."""
 
     type: Literal["case"] = "case"
+    brief: bool = False
     application: ApplicationCard
 
 
@@ -156,6 +172,7 @@ class Memory(_Shape):
     pending: Pending | None = None
     city_is_fixed: bool = False
     clarified_last: bool = False
+    child: int | None = None
 
 
 class Reply(_Shape):

@@ -26,7 +26,14 @@ from sqlalchemy.pool import NullPool, QueuePool
 from conversations.reply import Choice, Memory, Message, OptionsMessage, Reply, Said
 from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow, UtcDateTime
 from core import clock
-from core.errors import BusyError, ConflictError, NotAuthenticatedError, TokenRejectedError, UnknownOptionError
+from core.errors import (
+    BusyError,
+    ConflictError,
+    NotAuthenticatedError,
+    TokenRefusal,
+    TokenRejectedError,
+    UnknownOptionError,
+)
 from core.outcomes import Outcome
 from core.scope import Scope
 
@@ -39,8 +46,8 @@ _SECRETS_KEPT = 20_000
 _NOT_AUTHENTICATED = "会话不存在或密钥不对，请重新打开咨询窗口。"
 
 # What every turn runs is written in SQLAlchemy's Core, and once: building it anew costs more than running it.
-_CONVERSATIONS, _TURNS, _SAID, _OFFERED = (
-    cast("Table", row.__table__) for row in (ConversationRow, TurnRow, SaidRow, OfferedRow)
+_CONVERSATIONS, _TURNS, _SAID, _OFFERED, _TOKEN_USES = (
+    cast("Table", row.__table__) for row in (ConversationRow, TurnRow, SaidRow, OfferedRow, TokenUseRow)
 )
 _SECRET = select(_CONVERSATIONS.c.secret_hash).where(_CONVERSATIONS.c.id == bindparam("conversation"))
 _OPEN_TURN = (
@@ -61,6 +68,19 @@ _SHUT_TURN = (
     .values(last_seq=_CONVERSATIONS.c.last_seq + bindparam("said", type_=Integer), busy_until=None)
     .returning(_CONVERSATIONS.c.last_seq)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a valid token speaks for; `guardian` is the host app's pseudonymous id.
+
+    Until `expires_at` the token would be accepted, so until then its `jti` has to be remembered.
+    """
+
+    guardian: str
+    city: str
+    jti: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +135,16 @@ def open_engine(url: str) -> Engine:
 
 
 class ConversationStore:
-    """Conversations, their turns and everything said."""
+    """Conversations, their turns and everything said.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: the migrated database.
+        sign_in_lasts: how long a guardian counts as signed in after the last accepted token.
+    """
+
+    def __init__(self, engine: Engine, sign_in_lasts: timedelta = timedelta(hours=12)) -> None:
         self.engine = engine
+        self._sign_in_lasts = sign_in_lasts
         self._session = sessionmaker(engine, expire_on_commit=False)
         self._embedded = engine.dialect.name == "sqlite"
         # A conversation's secret never changes, so it is read once for many messages.
@@ -133,8 +159,14 @@ class ConversationStore:
             return function(*args, **kwargs)
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    def create(self, scope: Scope, opening: list[Message]) -> tuple[Conversation, str]:
-        """Open a conversation with the bot's first messages; return it and its secret, which is kept as a hash only."""
+    def create(
+        self, scope: Scope, opening: list[Message], identity: Identity | None = None
+    ) -> tuple[Conversation, str]:
+        """Open a conversation with the bot's first messages; return it and its secret, which is kept as a hash only.
+
+        Raises:
+            TokenRejectedError: the identity's token serves another conversation; then nothing is stored.
+        """
         secret = secrets.token_urlsafe(32)
         start = Turn(id="", conversation_id=str(uuid.uuid4()), number=0, text="", choice=None)
         offered = _offered(start, opening)
@@ -142,9 +174,12 @@ class ConversationStore:
         new = insert(_CONVERSATIONS).values(
             id=start.conversation_id,
             secret_hash=_hash(secret),
-            city=scope.city,
+            city=scope.city or (identity and identity.city),
             district=scope.district,
             stage=scope.stage,
+            guardian=identity and identity.guardian,
+            guardian_city=identity and identity.city,
+            signed_in_until=identity and clock.now() + self._sign_in_lasts,
             owner="bot",
             turns=0,
             last_seq=len(shown),
@@ -153,6 +188,8 @@ class ConversationStore:
         )
         with self.engine.begin() as connection:
             row = connection.execute(new.returning(*_CONVERSATIONS.c)).one()
+            if identity:
+                _use_token(connection, row.id, identity)
             self._keep_said(connection, start, "bot", 0, shown)
             if offered:
                 connection.execute(insert(_OFFERED), offered)
@@ -179,7 +216,7 @@ class ConversationStore:
             ConflictError: the conversation belongs to another guardian.
             TokenRejectedError: the token serves another conversation already.
         """
-        taken = TokenRejectedError("登录凭证已在别处使用，请从报名页面重新打开咨询窗口。")
+        taken = TokenRejectedError(TokenRefusal.REPLAYED)
         with self._session.begin() as session:
             use = session.get(TokenUseRow, jti)
             if use and use.conversation_id != conversation_id:
@@ -194,6 +231,7 @@ class ConversationStore:
                 except IntegrityError as error:  # another conversation was quicker
                     raise taken from error
             row.guardian, row.guardian_city = guardian, city
+            row.signed_in_until = clock.now() + self._sign_in_lasts
             row.city = row.city or city
 
     def begin_turn(self, conversation_id: str, text: str, payload: str | None = None) -> tuple[Turn, Conversation]:
@@ -329,6 +367,14 @@ class ConversationStore:
             connection.execute(insert(_SAID), rows)
 
 
+def _use_token(connection: Connection, conversation_id: str, identity: Identity) -> None:
+    use = {"jti": identity.jti, "conversation_id": conversation_id, "expires_at": identity.expires_at}
+    try:
+        connection.execute(insert(_TOKEN_USES), use)
+    except IntegrityError as error:
+        raise TokenRejectedError(TokenRefusal.REPLAYED) from error
+
+
 def _offered(turn: Turn, messages: list[Message]) -> list[dict[str, Any]]:
     """Give every option its payload, and return what the server must remember of it."""
     offered = []
@@ -346,11 +392,12 @@ def _hash(secret: str) -> str:
 
 
 def _conversation(row: ConversationRow | Row[Any]) -> Conversation:
+    signed_in = row.signed_in_until is not None and row.signed_in_until > clock.now()
     return Conversation(
         id=row.id,
         scope=Scope(row.city, row.district, row.stage),  # type: ignore[arg-type]
-        guardian=row.guardian,
-        guardian_city=row.guardian_city,
+        guardian=row.guardian if signed_in else None,
+        guardian_city=row.guardian_city if signed_in else None,
         owner="person" if row.owner == "person" else "bot",
         last_seq=row.last_seq,
         memory=Memory.model_validate(row.memory or {}),

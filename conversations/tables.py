@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -38,8 +50,9 @@ class ConversationRow(Base):
     city: Mapped[str | None] = mapped_column(String(20))
     district: Mapped[str | None] = mapped_column(String(40))
     stage: Mapped[str | None] = mapped_column(String(20))
-    guardian: Mapped[str | None] = mapped_column(String(120))
+    guardian: Mapped[str | None] = mapped_column(String(120), index=True)
     guardian_city: Mapped[str | None] = mapped_column(String(20))
+    signed_in_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     owner: Mapped[str] = mapped_column(String(10), default="bot")
     turns: Mapped[int] = mapped_column(Integer, default=0)
     last_seq: Mapped[int] = mapped_column(Integer, default=0)
@@ -171,3 +184,46 @@ class PseudonymUseRow(Base):
     pseudonym: Mapped[str] = mapped_column(ForeignKey("pseudonyms.pseudonym"), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(String(36), primary_key=True, index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ChangeRow(Base):
+    """A step of an application that the backend announced; `id` is the backend's number, `told_at` null until told."""
+
+    __tablename__ = "case_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    guardian: Mapped[str] = mapped_column(String(200))
+    city: Mapped[str] = mapped_column(String(20))
+    application_id: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class AnnouncementRow(Base):
+    """What was said in a conversation without being asked for, once for each key."""
+
+    __tablename__ = "announcements"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CaseWaitRow(Base):
+    """A conversation whose parent waits for the backend to answer again."""
+
+    __tablename__ = "case_waits"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class NonceRow(Base):
+    """A nonce of the backend's signed calls, so that none is accepted twice."""
+
+    __tablename__ = "webhook_nonces"
+
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -13,6 +13,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def shown(moment: datetime) -> str:
+    """Return a moment as parents read it, in China's time: 4月2日 09:05."""
+    local = moment.astimezone(CHINA)
+    return f"{local.month}月{local.day}日 {local:%H:%M}"
+
+
 def today() -> date:
     """Return the date in China."""
     return now().astimezone(CHINA).date()

@@ -8,16 +8,19 @@ HelpdeskError
 └── ApiError               has an HTTP status and a code
     ├── NotAuthenticatedError   401
     ├── TokenRejectedError      401
+    ├── SignatureRejectedError  401
     ├── ForbiddenError          403
     ├── NotFoundError           404
     ├── ConflictError           409
     ├── BusyError               409
     ├── UnknownOptionError      422
+    ├── MalformedRequestError   422
     └── TooManyRequestsError    429
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 
@@ -64,10 +67,38 @@ class NotAuthenticatedError(ApiError):
     status, code = 401, "not_authenticated"
 
 
+class TokenRefusal(StrEnum):
+    """Why a parent's token was refused: counted by these names, never told to the caller."""
+
+    MALFORMED = "malformed"
+    ALGORITHM = "algorithm"
+    UNKNOWN_KEY = "unknown_key"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    SIGNATURE = "signature"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    TOO_LONG_LIVED = "too_long_lived"
+    CLAIMS = "claims"
+    REPLAYED = "replayed"
+    OTHER_GUARDIAN = "other_guardian"
+
+
 class TokenRejectedError(ApiError):
-    """The host app's token was refused."""
+    """The host app's token was refused; whatever the reason, the caller is told the same."""
 
     status, code = 401, "token_rejected"
+
+    def __init__(self, reason: TokenRefusal) -> None:
+        super().__init__("登录凭证无效或已过期，请在应用里重新打开本页面。")
+        self.reason = reason
+
+
+class SignatureRejectedError(ApiError):
+    """The signature of a system's call is missing, wrong, too old, or was used before."""
+
+    status, code = 401, "signature_rejected"
 
 
 class ForbiddenError(ApiError):
@@ -92,6 +123,12 @@ class UnknownOptionError(ApiError):
     """A payload that was not offered in this conversation."""
 
     status, code = 422, "unknown_option"
+
+
+class MalformedRequestError(ApiError):
+    """A body that is not what the call asks for."""
+
+    status, code = 422, "malformed_request"
 
 
 class TooManyRequestsError(ApiError):

@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     CASE_NONE = "case_none"
     CASE_SIGN_IN = "case_sign_in"
     CASE_UNAVAILABLE = "case_unavailable"
+    CASE_WILL_BE_TOLD = "case_will_be_told"
     PERSON_WAYS = "person_ways"
     PERSON_OWNS = "person_owns"
     GREETED = "greeted"
@@ -68,6 +69,7 @@ _KIND_OF: dict[Outcome, Kind] = {
     Outcome.CASE_NONE: Kind.CASE,
     Outcome.CASE_SIGN_IN: Kind.CASE,
     Outcome.CASE_UNAVAILABLE: Kind.CASE,
+    Outcome.CASE_WILL_BE_TOLD: Kind.CASE,
     Outcome.PERSON_WAYS: Kind.HANDOFF,
     Outcome.PERSON_OWNS: Kind.HANDOFF,
     Outcome.GREETED: Kind.SMALL_TALK,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -76,15 +76,68 @@ class Settings(BaseSettings):
     enrollment_url: str = Field("", description="Address of the enrolment backend; empty: the reference backend's.")
     enrollment_key: SecretStr = Field(SecretStr(""), description="Key for the enrolment backend; no default.")
     enrollment_timeout: float = Field(2.0, gt=0, le=10, description="Seconds in all for one look-up at the backend.")
+    enrollment_connect_timeout: float = Field(
+        1.0, gt=0, le=10, description="Seconds to reach the backend, or to get one of our connections to it."
+    )
+    enrollment_read_timeout: float = Field(
+        2.0, gt=0, le=10, description="Seconds of silence within the backend's reply after which it counts as hung."
+    )
+    enrollment_connections: int = Field(50, ge=1, le=1000, description="Most connections to the backend at once.")
+    enrollment_circuit_failures: int = Field(
+        5, ge=1, le=1000, description="Look-ups in a row without an answer after which the backend is left in peace."
+    )
+    enrollment_circuit_seconds: float = Field(
+        15.0, gt=0, le=600, description="Seconds for which it is left in peace before one look-up tries it again."
+    )
+    enrollment_mapping: Path | None = Field(
+        None, description="YAML file with the backend's paths, names and words; empty: `enrollment/mapping.yml`."
+    )
+    enrollment_signing: str = Field(
+        "none",
+        pattern="^(none|hmac-sha256|hmac-sm3)$",
+        description="How calls to the backend are signed: none, hmac-sha256 or hmac-sm3.",
+    )
+    enrollment_signing_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs calls to the backend, at least 16 characters; no default."
+    )
+    enrollment_signing_key_id: str = Field("helpdesk", description="Name under which the backend knows that key.")
+    enrollment_webhook_signing: str = Field(
+        "hmac-sha256",
+        pattern="^(hmac-sha256|hmac-sm3)$",
+        description="How the backend signs the changes that it sends: hmac-sha256 or hmac-sm3.",
+    )
+    enrollment_webhook_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that signs the changes that the backend sends, at least 16 characters; empty: none are "
+        "accepted, but `serve` makes one at each start for the reference backend.",
+    )
+    enrollment_webhook_key_id: str = Field("backend", description="Name under which we know that key.")
+    enrollment_poll_seconds: float = Field(
+        0, ge=0, le=3600, description="How often the backend is asked for changes, where it sends none; 0: never."
+    )
     reference_backend: bool = Field(False, description="Whether `serve` also starts the reference backend (demo only).")
     reference_port: int = Field(8100, ge=1, le=65535, description="Loopback port of the reference backend.")
 
     token_public_key_file: Path | None = Field(
-        None, description="PEM public key of the host app that signs parents' tokens (RS256, ES256 or EdDSA)."
+        None,
+        description="PEM file with the public keys, one or several, of the host app that signs parents' tokens.",
+    )
+    token_jwks_url: HttpUrl | None = Field(
+        None, description="JWKS address of the host app's public keys, http(s); may be set beside the key file."
+    )
+    token_jwks_refresh: int = Field(300, ge=10, le=3600, description="Seconds between two looks at the JWKS address.")
+    token_jwks_keep: int = Field(
+        86400,
+        ge=3600,
+        le=604800,
+        description="Seconds that known keys are used while the JWKS address does not answer.",
     )
     token_issuer: str = Field("enrolment-app", description="Required `iss` of parents' tokens.")
     token_audience: str = Field("helpdesk", description="Required `aud` of parents' tokens.")
     token_leeway: int = Field(30, ge=0, le=120, description="Clock skew in seconds that is accepted in a token.")
+    sign_in_hours: float = Field(
+        12.0, gt=0, le=72, description="How long a parent counts as signed in after the last accepted token."
+    )
     demo_key_file: Path | None = Field(
         None,
         description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist.",
@@ -98,6 +151,9 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         "127.0.0.1/32,::1/128", description="Networks whose X-Forwarded-For header names the client."
+    )
+    metrics_networks: str = Field(
+        "127.0.0.1/32,::1/128", description="Networks whose direct calls may read /metrics; for others it is not there."
     )
     embed_origins: str = Field(
         "", description="Origins, comma-separated, that may embed the widget; empty: the same one."
@@ -115,7 +171,7 @@ class Settings(BaseSettings):
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
     )
 
-    @field_validator("limit_exempt", "trusted_proxies")
+    @field_validator("limit_exempt", "trusted_proxies", "metrics_networks")
     @classmethod
     def _networks(cls, value: str) -> str:
         for network in filter(None, (part.strip() for part in value.split(","))):
@@ -134,6 +190,7 @@ class Settings(BaseSettings):
         "var_dir",
         "log_dir",
         "rasa_python",
+        "enrollment_mapping",
         "token_public_key_file",
         "demo_key_file",
         "audit_key_file",

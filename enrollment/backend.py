@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from core.scope import City
-from enrollment.models import Application
+from enrollment.models import Application, Change
 
 
 class EnrollmentBackend(Protocol):
@@ -27,8 +27,28 @@ class EnrollmentBackend(Protocol):
         """
         ...
 
+    async def changes_after(self, cursor: int) -> list[Change]:
+        """Return what changed after the change with the id `cursor`, oldest first.
+
+        It is one bounded page; who wants all asks again with the last one's id until nothing comes.
+
+        Raises:
+            EnrollmentError: the backend gave no usable answer; `NotOfferedError`: it tells no changes at all.
+
+        """
+        ...
+
+    async def latest_change(self) -> int:
+        """Return the id of the newest change, 0 where there is none: the cursor of who wants what comes from now on.
+
+        Raises:
+            EnrollmentError: as above.
+
+        """
+        ...
+
     async def ready(self) -> bool:
-        """Return whether the backend answers at present; never raises for a fault of the backend."""
+        """Return whether look-ups work at present; never raises for a fault of the backend."""
         ...
 
     async def aclose(self) -> None:

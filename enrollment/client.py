@@ -1,47 +1,56 @@
-"""The enrolment backend over HTTP."""
+"""The enrolment backend over HTTP, in whatever dialect the mapping describes."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 import httpx
-from pydantic import Field, SecretStr, ValidationError
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random
+from pydantic import SecretStr
 
-from core.errors import SettingsError
+from core import clock
 from core.scope import City
-from enrollment.errors import EnrollmentError, MalformedError, UnavailableError
-from enrollment.faults import named_faults, refuse_status
-from enrollment.models import Application, Record
+from core.settings import Settings
+from enrollment.circuit import Circuit
+from enrollment.dialect import Sent, city_word, fill_in, look, read_applications, read_changes, read_code
+from enrollment.errors import EnrollmentError, MalformedError, NotOfferedError
+from enrollment.exchange import Exchange, Wire
+from enrollment.mapping import MAPPING_FILE, as_word, load_mapping
+from enrollment.models import Application, Change
+from enrollment.signing import request_signer
 from enrollment.states import states
 
-QUERY, HEALTH = "v1/applications/query", "health"
-MAX_REPLY_BYTES = 1_000_000
-MAX_PAUSE = 0.2  # seconds before the second try
-LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=5.0)
-
-R = TypeVar("R", bound=Record)
+MAX_CHANGES = 100  # in one call
 
 
-class _Applications(Record):
-    applications: Annotated[tuple[Application, ...], Field(max_length=50)]
+def open_backend(settings: Settings) -> HttpEnrollmentBackend:
+    """Return the backend that the settings describe.
 
+    Raises:
+        SettingsError: a setting or the mapping can't be used; the message names it.
 
-class _Health(Record):
-    status: str
+    """
+    wire = Wire(
+        connect_timeout=settings.enrollment_connect_timeout,
+        read_timeout=settings.enrollment_read_timeout,
+        connections=settings.enrollment_connections,
+        circuit_failures=settings.enrollment_circuit_failures,
+        circuit_seconds=settings.enrollment_circuit_seconds,
+        signer=request_signer(settings),
+        mapping=load_mapping(settings.enrollment_mapping or MAPPING_FILE),
+    )
+    return HttpEnrollmentBackend(settings.enrollment, settings.enrollment_key, settings.enrollment_timeout, wire)
 
 
 class HttpEnrollmentBackend:
-    """An `EnrollmentBackend` that speaks the HTTP contract of `enrollment/reference`.
+    """An `EnrollmentBackend` over HTTP.
 
-    Both calls only read, so each is tried once more when the connection was lost or a gateway said 502, 503 or 504. The
-    look-up is a POST solely because an address, with the guardian in it, would land in access logs.
+    Applications and changes have a circuit each, so that a fault of one list does not hide the other.
 
     Args:
         base_url: address of the backend, `http://` or `https://`; a path in it is kept.
-        key: our key, sent as `Authorization: Bearer …`; empty: none is sent, and the backend will refuse.
+        key: our key; empty: none is sent, and the backend will refuse.
         timeout_total: seconds within which a call ends, second try included; over 0.
+        wire: how the backend is reached; by default the dialect of `enrollment/reference`, unsigned.
         transport: httpx transport to use in place of the network.
 
     Raises:
@@ -50,74 +59,70 @@ class HttpEnrollmentBackend:
     """
 
     def __init__(
-        self, base_url: str, key: SecretStr, timeout_total: float, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        key: SecretStr,
+        timeout_total: float,
+        wire: Wire | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._timeout_total = timeout_total
-        self._client = httpx.AsyncClient(
-            base_url=_checked_address(base_url),
-            headers={"Accept": "application/json", **_authorization(key)},
-            timeout=httpx.Timeout(timeout_total, connect=timeout_total / 2, pool=timeout_total / 2),
-            limits=LIMITS,
-            transport=transport,
-            trust_env=False,  # an internal address: a proxy of the environment has no part in it
-            verify=httpx.create_ssl_context(),  # which still honours SSL_CERT_FILE, for an internal authority
-        )
+        wire = wire or Wire()
+        self._mapping = wire.mapping
+        self._exchange = Exchange(base_url, key, timeout_total, wire, transport)
+        self._cases, self._news = (Circuit(wire.circuit_failures, wire.circuit_seconds) for _ in range(2))
 
     async def applications_of(self, guardian: str, city: City) -> list[Application]:
         """Return the applications in `city` that are registered to `guardian`, in order of birth."""
-        body = await self._exchange("POST", QUERY, {"guardian": guardian, "city": city})
-        found = _parsed(_Applications, body).applications
+        call = self._mapping.applications
+        sent = fill_in(call, guardian=guardian, city=city_word(self._mapping, city))
+        document = await self._cases.call(lambda: self._document(sent, call.nothing))
+        if document is None:
+            return []
+        found = read_applications(self._mapping, document, city, clock.now())
         _check_belonging(found, city)
         return sorted(found, key=lambda application: (application.birth_order, application.id))
 
+    async def changes_after(self, cursor: int) -> list[Change]:
+        """Return the changes after the change `cursor`, oldest first, at most `MAX_CHANGES`."""
+        if self._mapping.changes is None:
+            raise NotOfferedError("enrolment backend: it tells no changes; HELPDESK_ENROLLMENT_MAPPING, changes")
+        sent = fill_in(self._mapping.changes, after=cursor)
+        document = await self._news.call(lambda: self._document(sent))
+        if document is None:
+            return []
+        found = [one for one in read_changes(self._mapping, document, clock.now()) if one.id > cursor]
+        _check_changes(found)
+        return sorted(found, key=lambda change: change.id)[:MAX_CHANGES]
+
+    async def latest_change(self) -> int:
+        """Return the id of the newest change, 0 where there is none."""
+        call = self._mapping.latest
+        if call is None:
+            raise NotOfferedError("enrolment backend: it tells no changes; HELPDESK_ENROLLMENT_MAPPING, latest")
+        document = await self._news.call(lambda: self._document(fill_in(call)))
+        last = as_word(look(call.at, document, "latest")) if document is not None else "0"
+        if not (last.isascii() and last.isdigit() and len(last) < 19):
+            raise MalformedError("enrolment backend: the reply breaks the contract at latest")
+        return int(last)
+
     async def ready(self) -> bool:
-        """Return whether the backend says that it is well; a fault of any kind counts as no."""
+        """Return whether look-ups work at present: no open circuit, and the backend says that it is well."""
+        call = self._mapping.health
+        if self._cases.open or call is None:
+            return not self._cases.open
         try:
-            return _parsed(_Health, await self._exchange("GET", HEALTH)).status == "ok"
+            document = await self._exchange.ask(fill_in(call), read=call.at is not None)
+            return call.at is None or as_word(look(call.at, document, "health")) in call.fine
         except EnrollmentError:
             return False
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._exchange.aclose()
 
-    async def _exchange(self, method: str, path: str, json: Any = None) -> bytes:
-        tries = AsyncRetrying(
-            stop=stop_after_attempt(2),
-            wait=wait_random(0, min(MAX_PAUSE, self._timeout_total / 10)),
-            retry=retry_if_exception(lambda error: isinstance(error, UnavailableError) and error.passing),
-            reraise=True,
-        )
-        try:
-            async with asyncio.timeout(self._timeout_total):
-                return await tries(self._exchange_once, method, path, json)
-        except TimeoutError as error:
-            raise UnavailableError(f"enrolment backend: no full reply within {self._timeout_total:g} s") from error
-
-    async def _exchange_once(self, method: str, path: str, json: Any) -> bytes:
-        with named_faults():
-            async with self._client.stream(method, path, json=json) as response:
-                refuse_status(response)
-                if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
-                    raise MalformedError("enrolment backend: the reply's content type is not application/json")
-                return await _read(response)
-
-
-async def _read(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            raise MalformedError(f"enrolment backend: the reply is longer than {MAX_REPLY_BYTES} bytes")
-    return bytes(body)
-
-
-def _parsed(model: type[R], body: bytes) -> R:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        wrong = sorted({".".join(str(part) for part in e["loc"]) or "body" for e in error.errors(include_input=False)})
-        raise MalformedError(f"enrolment backend: the reply breaks the contract at {', '.join(wrong[:5])}") from error
+    async def _document(self, sent: Sent, nothing: tuple[int, ...] = ()) -> Any:
+        document = await self._exchange.ask(sent, nothing)
+        return document if document is not None and read_code(self._mapping.codes, document) else None
 
 
 def _check_belonging(found: tuple[Application, ...], city: City) -> None:
@@ -131,18 +136,8 @@ def _check_belonging(found: tuple[Application, ...], city: City) -> None:
         raise MalformedError("enrolment backend: the same application id twice")
 
 
-def _checked_address(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
-        raise SettingsError("HELPDESK_ENROLLMENT_URL is not an address") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise SettingsError("HELPDESK_ENROLLMENT_URL has to start with http:// or https:// and name a host")
-    return url
-
-
-def _authorization(key: SecretStr) -> dict[str, str]:
-    value = key.get_secret_value()
-    if any(not "!" <= character <= "~" for character in value):
-        raise SettingsError("HELPDESK_ENROLLMENT_KEY may hold visible ASCII characters only, no spaces (value: hidden)")
-    return {"Authorization": f"Bearer {value}"} if value else {}
+def _check_changes(found: list[Change]) -> None:
+    if any(change.state not in states().cities[change.city].states for change in found):
+        raise MalformedError("enrolment backend: a change to a state that states.yml does not know for its city")
+    if len({change.id for change in found}) != len(found):
+        raise MalformedError("enrolment backend: the same change id twice")

@@ -7,17 +7,26 @@ from contextlib import contextmanager
 
 import httpx
 
-from enrollment.errors import EnrollmentError, MalformedError, RefusedError, ThrottledError, UnavailableError
+from enrollment.errors import (
+    CrowdedError,
+    EnrollmentError,
+    MalformedError,
+    RefusedError,
+    ThrottledError,
+    TooSlowError,
+    UnavailableError,
+    UnknownPathError,
+)
 
 NAMED: dict[type[Exception], type[EnrollmentError]] = {
     httpx.HTTPError: UnavailableError,
     httpx.RequestError: UnavailableError,
     httpx.TransportError: UnavailableError,
-    httpx.TimeoutException: UnavailableError,
-    httpx.ConnectTimeout: UnavailableError,
-    httpx.ReadTimeout: UnavailableError,
-    httpx.WriteTimeout: UnavailableError,
-    httpx.PoolTimeout: UnavailableError,
+    httpx.TimeoutException: TooSlowError,
+    httpx.ConnectTimeout: TooSlowError,
+    httpx.ReadTimeout: TooSlowError,
+    httpx.WriteTimeout: TooSlowError,
+    httpx.PoolTimeout: CrowdedError,
     httpx.NetworkError: UnavailableError,
     httpx.ConnectError: UnavailableError,
     httpx.ReadError: UnavailableError,
@@ -64,8 +73,10 @@ def _named(error: Exception) -> EnrollmentError:
     hung_up = isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(HUNG_UP)
     kind = UnavailableError if hung_up else NAMED[type(error)]
     message = f"enrolment backend: {type(error).__name__}; check HELPDESK_ENROLLMENT_URL and that it runs"
-    if kind is UnavailableError:
-        return UnavailableError(message, passing=hung_up or isinstance(error, PASSING_ERRORS))
+    if kind is CrowdedError:
+        return CrowdedError("enrolment backend: all our connections are in use; HELPDESK_ENROLLMENT_CONNECTIONS")
+    if issubclass(kind, UnavailableError):
+        return kind(message, passing=hung_up or isinstance(error, PASSING_ERRORS))
     return kind(message)
 
 
@@ -75,7 +86,14 @@ def refuse_status(response: httpx.Response) -> None:
     if status == 200:
         return
     if status in (401, 403):
-        raise RefusedError(f"enrolment backend: {status}, our key was refused; check HELPDESK_ENROLLMENT_KEY")
+        raise RefusedError(
+            f"enrolment backend: {status}, our key or signature was refused; check HELPDESK_ENROLLMENT_KEY, "
+            "HELPDESK_ENROLLMENT_SIGNING with its key, and the clock"
+        )
+    if status == 404:
+        raise UnknownPathError(
+            "enrolment backend: 404, it knows no such path; check HELPDESK_ENROLLMENT_URL and the mapping"
+        )
     if status == 429:
         raise ThrottledError("enrolment backend: 429, too many calls", retry_after=_seconds(response))
     if status >= 500:

@@ -55,6 +55,9 @@ class Application(Record):
     )
     problems: tuple[Problem, ...] = Field(default=(), max_length=50, repr=False)
     window_open: bool = Field(repr=False, description="Whether parents may still submit or change at `as_of`.")
+    window_closes: AwareDatetime | None = Field(
+        None, repr=False, description="Until when parents may submit or change; None: the backend does not say."
+    )
     as_of: AwareDatetime = Field(repr=False, description="When the backend looked this up; any offset.")
 
 
@@ -67,3 +70,8 @@ class Change(Record):
     application_id: Word = Field(repr=False)
     state: Word = Field(repr=False, description="The state that was reached.")
     at: AwareDatetime
+
+
+def mask_name(name: str) -> str:
+    """Return the name as the host app shows it: the first character, then one `*` for each other, at least one."""
+    return name[:1] + "*" * max(1, len(name) - 1)

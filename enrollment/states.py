@@ -31,9 +31,10 @@ class Step(_Datum):
 
 
 class Advice(_Datum):
-    """What a parent does now, with the part of an official answer that fits."""
+    """What a parent does now and what happens then, with the part of an official answer that fits."""
 
     next: Word
+    then: Word | None = Field(None, description="What happens after that; None where nobody can say.")
     entry: str | None = Field(None, description="Id of the official entry; set if and only if `quote` is.")
     quote: str | None = Field(None, description="A verbatim piece of that entry's answer.")
 
@@ -52,7 +53,7 @@ class State(Advice):
         """Return the advice that fits an open or closed window."""
         if self.closed and not window_open:
             return self.closed
-        return Advice(next=self.next, entry=self.entry, quote=self.quote)
+        return Advice(next=self.next, then=self.then, entry=self.entry, quote=self.quote)
 
     def targets(self) -> tuple[str, ...]:
         """Return the states that a step leads to, at whatever time."""
@@ -84,7 +85,7 @@ class CityStates(_Datum):
         items = {problem.item for problem in application.problems}
         for rule in self.problems:
             if application.state in rule.states and items & set(rule.items):
-                return Advice(next=rule.next, entry=rule.entry, quote=rule.quote)
+                return Advice(next=rule.next, then=rule.then or state.then, entry=rule.entry, quote=rule.quote)
         return state.advice(window_open=application.window_open)
 
     def advices(self) -> Iterator[tuple[str, Advice]]:
@@ -161,6 +162,8 @@ def _slips(city: City, machine: CityStates) -> Iterator[str]:
             yield f"{place}: quotes {advice.entry}, which is not this city's"
     for name, state in machine.states.items():
         yield from (f"{name}: step to {to}, which has no text" for to in state.targets() if to not in machine.states)
+        if not state.then:
+            yield f"{name}: what happens then is missing"
         if state.official and not state.entry:
             yield f"{name}: official, but no entry is named"
     for number, rule in enumerate(machine.problems, start=1):

@@ -7,7 +7,7 @@ over similar questions, near misses and off-topic questions, as our own models s
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,7 +55,7 @@ def measure(name: str, choose: Choose, questions: Sequence[Question], false_answ
         questions: answerable and unanswerable ones; others are left out.
         false_answers: share of the unanswerable that may get an answer, in [0, 1].
     """
-    singles = [q for q in questions if q.group in (Group.ANSWERABLE, Group.UNANSWERABLE)]
+    singles = single_questions(questions)
     choices = [_choose(choose, q) for q in singles]
     right = np.array([c.entry_id in q.expect for q, c in zip(singles, choices, strict=True)], dtype=bool)
     scores = np.array([c.score for c in choices])
@@ -65,6 +65,11 @@ def measure(name: str, choose: Choose, questions: Sequence[Question], false_answ
     scored = [Scored(float(s), bool(r)) for s, r in zip(scores, right, strict=True)]
     curve = coverage_risk(scored, max(1, len(scored)))
     return Baseline(name, float(right.sum() / count), float((right & (scores > bar)).sum() / count), tuple(curve))
+
+
+def single_questions(questions: Iterable[Question]) -> list[Question]:
+    """Return the questions that are measured here: single ones that ask for an entry, whether there is one or not."""
+    return [question for question in questions if question.group in (Group.ANSWERABLE, Group.UNANSWERABLE)]
 
 
 def threshold(unanswerable: Floats, false_answers: float = FALSE_ANSWERS) -> float:

@@ -15,6 +15,7 @@ from core.errors import HelpdeskError
 from core.scope import City
 
 SETS = Path(__file__).parent / "sets"
+DEVELOPMENT = SETS / "development.jsonl"
 
 
 class QuestionSetError(HelpdeskError):

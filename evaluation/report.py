@@ -13,6 +13,7 @@ from evaluation.calibration import CurvePoint, coverage_risk
 from evaluation.compare import Comparison
 from evaluation.floors import Checked
 from evaluation.metrics import BranchVerdict, Verdict
+from evaluation.peers.report import Kept
 from evaluation.pictures import NO_ENTRY, draw_confusion, draw_coverage_risk, draw_reliability
 from evaluation.questions import Group
 from evaluation.results import Result, Row, first_choices, singles
@@ -31,6 +32,8 @@ def write_report(
     checked: Sequence[Checked] = (),
     baselines: Sequence[Baseline] = (),
     comparison: Comparison | None = None,
+    *,
+    peers: Kept | None = None,
 ) -> Path:
     """Write everything into `folder` and return the page.
 
@@ -40,13 +43,19 @@ def write_report(
         checked: figures beside floors and targets.
         baselines: simpler methods on the same questions, ours in-process among them.
         comparison: this result against an earlier one.
+        peers: the kept figures of Rasa alone; they are marked where they are of older data.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result.save(folder / RESULT)
     _draw(result, folder, baselines)
     template = _templates().get_template("report.html.jinja")
     page = template.render(
-        result=result, checked=checked, baselines=baselines, comparison=comparison, misses=misses(result.rows)
+        result=result,
+        checked=checked,
+        baselines=baselines,
+        peers=peers,
+        comparison=comparison,
+        misses=misses(result.rows),
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
     return folder / PAGE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions.desk import Work
+from bot.actions.desk import Desk, Work
 from conversations.reply import (
     AnswerMessage,
     Applies,
@@ -14,28 +14,41 @@ from conversations.reply import (
     SourceCard,
 )
 from core import clock
-from core.scope import CITIES
+from core.scope import CITIES, Scope
 from knowledge.entry import Entry
 from knowledge.loader import Knowledge
 
 
 def answer_card(work: Work, entry: Entry, confidence: float, branch: str | None = None) -> AnswerMessage:
-    """Return the card of an official answer; `branch` names the part that applies."""
-    document = work.desk.knowledge.document_of(entry)
-    notes = document.notes_for(work.scope, clock.today(), work.desk.settings.batch_ended_on)
+    """Return the card of an official answer in the turn's scope; `branch` names the part that applies."""
+    return card_of(work.desk, entry, work.scope, confidence, branch)
+
+
+def card_of(
+    desk: Desk, entry: Entry, scope: Scope, confidence: float = 1.0, branch: str | None = None
+) -> AnswerMessage:
+    """Return the card of an official answer with the notes that belong to it in a scope."""
+    document = desk.knowledge.document_of(entry)
+    notes = document.notes_for(scope, clock.today(), desk.settings.batch_ended_on)
     part = next((b for b in entry.branches if b.id == branch), None)
     return AnswerMessage(
         confidence=round(confidence, 4),
         applies=Applies(branch=part.label, text=part.text) if part else None,
         note="\uff1b".join(notes) or None,
-        entry=entry_card(work.desk.knowledge, entry),
+        entry=entry_card(desk.knowledge, entry),
     )
 
 
 def entry_card(knowledge: Knowledge, entry: Entry) -> EntryCard:
     """Return the entry as published, with its source."""
+    source = source_card(knowledge, entry)
+    return EntryCard(id=entry.id, city=entry.city, question=entry.question, answer=entry.answer, source=source)
+
+
+def source_card(knowledge: Knowledge, entry: Entry) -> SourceCard:
+    """Return where the entry was published."""
     document = knowledge.document_of(entry)
-    source = SourceCard(
+    return SourceCard(
         document=document.title,
         publisher=document.publisher,
         official=document.official,
@@ -43,7 +56,6 @@ def entry_card(knowledge: Knowledge, entry: Entry) -> EntryCard:
         batch=document.batch,
         number=entry.number,
     )
-    return EntryCard(id=entry.id, city=entry.city, question=entry.question, answer=entry.answer, source=source)
 
 
 def answer_messages(work: Work, entry: Entry, confidence: float, *, text: str | None = None) -> list[Message]:

@@ -2,71 +2,50 @@
 
 from __future__ import annotations
 
-import logging
-from typing import cast
-
-from bot.actions.cards import answer_card, city_options, person_option
-from bot.actions.desk import Work
-from conversations.reply import (
-    ApplicationCard,
-    CaseMessage,
-    Choice,
-    Message,
-    Option,
-    OptionsMessage,
-    Pending,
-    ProblemCard,
-    QuoteCard,
-    Reply,
-)
+from bot.actions.cards import answer_card, card_of, person_option
+from bot.actions.desk import Desk, Work
+from bot.actions.own_cases import Seen, Viewer, disclose, look_up, order_of, viewer_of
+from conversations.reply import CaseMessage, Choice, Message, Option, OptionsMessage, Pending, Reply, TextMessage
+from core import clock
 from core.outcomes import Outcome
-from core.scope import City
+from core.scope import City, Scope
 from enrollment.errors import EnrollmentError
 from enrollment.models import Application
-from enrollment.states import states
 
-log = logging.getLogger(__name__)
 _RULE: dict[City, str] = {"chongqing": "cq-09", "qingdao": "qd-b13"}
 _LOOK_UP: dict[City, str] = {"qingdao": "qd-c01"}
 
 
 async def show_case(work: Work) -> Reply:
     """Show what the backend says are this guardian's applications."""
-    guardian = work.conversation.guardian
-    city = cast("City | None", work.conversation.guardian_city) or work.scope.city
-    if guardian is None:
+    viewer = viewer_of(work.conversation)
+    if viewer is None:
         return _sign_in(work)
-    if city is None:
-        return work.reply(Outcome.CASE_SIGN_IN, [city_options(work)])
     try:
-        applications = await work.desk.backend.applications_of(guardian, city)
-    except EnrollmentError as error:
-        log.warning("enrolment backend: %s", type(error).__name__)
-        return _unavailable(work, city)
-    if not applications:
-        rule = work.desk.knowledge.entries[_RULE[city]]
-        return work.reply(Outcome.CASE_NONE, [work.say("case_none"), answer_card(work, rule, 1.0)])
-    return _show(work, applications)
+        seen = await look_up(work.desk, viewer, "asked")
+    except EnrollmentError:
+        return _unavailable(work, viewer.city)
+    if not seen.applications:
+        cards = await disclose(work.desk, viewer, "asked", seen, ())
+        return work.reply(Outcome.CASE_NONE, case_messages(work.desk, viewer.city, cards))
+    return await _show(work, viewer, seen)
 
 
-def application_card(application: Application) -> ApplicationCard:
-    """Return an application with what its state means and what to do now."""
-    state, advice = states().state(application.city, application.state), states().advice(application)
-    quote = QuoteCard(entry_id=advice.entry, text=advice.quote) if advice.entry and advice.quote else None
-    return ApplicationCard(
-        id=application.id,
-        city=application.city,
-        child=application.child,
-        state=application.state,
-        since=application.since,
-        school=application.school,
-        problems=[ProblemCard(item=p.item, reason=p.reason) for p in application.problems],
-        window_open=application.window_open,
-        meaning=state.meaning,
-        next=advice.next,
-        official_quote=quote,
-        as_of=application.as_of,
-    )
+def case_messages(desk: Desk, city: City, cards: list[CaseMessage]) -> list[Message]:
+    """Return the cards; without any, the same reply for everybody: there is none, and the city's general rule."""
+    if cards:
+        return list(cards)
+    rule = desk.knowledge.entries[_RULE[city]]
+    return [TextMessage(text=desk.words.say("case_none")), card_of(desk, rule, Scope(city))]
+
+
+async def tell_later(work: Work) -> Reply:
+    """Promise to tell the case here as soon as the backend answers again."""
+    if viewer_of(work.conversation) is None:
+        return _sign_in(work)
+    news = work.desk.news
+    await work.desk.store.call(news.wait_for_backend, work.conversation.id, clock.now())
+    return work.reply(Outcome.CASE_WILL_BE_TOLD, [work.say("case_will_be_told")])
 
 
 def _sign_in(work: Work) -> Reply:
@@ -75,37 +54,62 @@ def _sign_in(work: Work) -> Reply:
 
 
 def _unavailable(work: Work, city: City) -> Reply:
+    say = work.desk.words.say
     messages: list[Message] = [work.say("case_unavailable")]
+    later = Option(label=say("tell_later_option"), choice=Choice(do="tell_later"))
     if official := _LOOK_UP.get(city):
         messages.append(work.say("case_unavailable_official"))
         messages.append(answer_card(work, work.desk.knowledge.entries[official], 1.0))
+        messages.append(OptionsMessage(text=say("offer_tell_later"), purpose="later", options=[later]))
     else:
-        messages += [work.say("case_unavailable_no_official"), person_option(work)]
+        offer = person_option(work)
+        offer.options.insert(0, later)
+        messages += [work.say("case_unavailable_no_official"), offer]
     return work.reply(Outcome.CASE_UNAVAILABLE, messages)
 
 
-def _show(work: Work, applications: list[Application]) -> Reply:
-    chosen = _chosen(work, applications)
-    if chosen:
-        return work.reply(Outcome.CASE_SHOWN, [CaseMessage(application=application_card(chosen))])
+async def _show(work: Work, viewer: Viewer, seen: Seen) -> Reply:
+    messages: list[Message] = []
+    if not seen.fresh:
+        at = min(application.as_of for application in seen.applications)
+        messages.append(work.say("case_seen_lately", time=clock.shown(at)))
+    chosen, asked_for_another = _chosen(work, seen.applications)
+    cards = await disclose(work.desk, viewer, "asked", seen, (chosen,) if chosen else seen.applications)
+    if chosen and len(seen.applications) == 1:
+        return work.reply(Outcome.CASE_SHOWN, [*messages, *cards])
     work.memory.pending = Pending(ask="child", purpose="case")
-    cards: list[Message] = [CaseMessage(application=application_card(a)) for a in applications]
-    options = OptionsMessage(
-        text=work.desk.words.say("case_which_child"),
-        purpose="child",
-        options=[
-            Option(label=f"{a.child}:{a.state}", choice=Choice(do="child", application_id=a.id)) for a in applications
-        ],
-    )
-    return work.reply(Outcome.CASE_LISTED, [work.say("case_several", count=len(applications)), *cards, options])
+    work.memory.child = chosen.birth_order if chosen else None
+    if chosen:
+        others = [one for one in seen.applications if one is not chosen]
+        return work.reply(Outcome.CASE_SHOWN, [*messages, *cards, _children(work, others, "case_other_child")])
+    if asked_for_another:
+        messages.append(work.say("case_no_such_child"))
+    messages.append(work.say("case_several", count=len(seen.applications)))
+    messages += [*cards, _children(work, seen.applications, "case_which_child")]
+    return work.reply(Outcome.CASE_LISTED, messages)
 
 
-def _chosen(work: Work, applications: list[Application]) -> Application | None:
-    """Return the application meant, if there is only one, or one was named or chosen in this turn."""
+def _children(work: Work, applications: list[Application] | tuple[Application, ...], ask: str) -> OptionsMessage:
+    options = [
+        Option(label=f"{order_of(a)} {a.child}", choice=Choice(do="child", application_id=a.id)) for a in applications
+    ]
+    return OptionsMessage(text=work.desk.words.say(ask), purpose="child", options=options)
+
+
+def _chosen(work: Work, applications: tuple[Application, ...]) -> tuple[Application | None, bool]:
+    """Return the application meant, and whether a child was named that has none.
+
+    It is the only one, or the one named or chosen in this turn, or else the one chosen before.
+    """
+    named = work.named
     if len(applications) == 1:
-        return applications[0]
-    if work.named.child:
-        return next((a for a in applications if a.birth_order == work.named.child), None)
-    if work.turn.choice and work.turn.choice.do == "child":
-        return next((a for a in applications if a.id == work.turn.choice.application_id), None)
-    return None
+        return applications[0], False
+    if named.child:
+        meant = next((a for a in applications if a.birth_order == named.child), None)
+        return meant, meant is None
+    choice = work.turn.choice
+    if choice and choice.do == "child":
+        return next((a for a in applications if a.id == choice.application_id), None), False
+    if named.all_children or work.memory.child is None:
+        return None, False
+    return next((a for a in applications if a.birth_order == work.memory.child), None), False

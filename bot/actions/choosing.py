@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.actions.answering import answer_in_city, no_answer
 from bot.actions.cards import answer_card, answer_messages, entry_options, feedback_options, person_option
-from bot.actions.case import show_case
+from bot.actions.case import show_case, tell_later
 from bot.actions.desk import Work
 from bot.actions.person import offer_person
 from conversations.reply import Choice, Pending, Reply
@@ -92,6 +92,10 @@ async def _case(work: Work, _: Choice) -> Reply:
     return await show_case(work)
 
 
+async def _tell_later(work: Work, _: Choice) -> Reply:
+    return await tell_later(work)
+
+
 _ACTS: dict[str, Callable[[Work, Choice], Awaitable[Reply]]] = {
     "city": _city,
     "answer": _entry,
@@ -102,4 +106,5 @@ _ACTS: dict[str, Callable[[Work, Choice], Awaitable[Reply]]] = {
     "person": _person,
     "child": _case,
     "case": _case,
+    "tell_later": _tell_later,
 }

@@ -6,19 +6,28 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cachetools import TTLCache
+
 from bot.actions.entities import EntityReader, Named
 from bot.actions.words import Words
+from conversations.audit import AuditLog
+from conversations.news import NewsStore
 from conversations.reply import Intent, Memory, Message, Reply, TextMessage
 from conversations.storage import Conversation, ConversationStore, FinishedTurn, Turn
 from core.outcomes import Outcome
 from core.scope import City, Scope
 from core.settings import Settings
 from enrollment.backend import EnrollmentBackend
+from enrollment.models import Application
 from knowledge.loader import Knowledge
 from retrieval.branches import BranchJudge
 from retrieval.judge import Judgement
 from retrieval.normalise import normalise
 from retrieval.retriever import Retriever
+
+SEEN_LATELY = 10 * 60
+"""Seconds for which what the backend said of a case may be shown, with its time, while the backend is silent."""
+_FAMILIES_KEPT = 10_000
 
 
 @dataclass
@@ -52,21 +61,30 @@ class Desk:
     retriever: Retriever
     branches: BranchJudge
     store: ConversationStore
+    news: NewsStore
+    audit: AuditLog
     backend: EnrollmentBackend
     words: Words
     entities: EntityReader
     open_turns: dict[str, OpenTurn] = field(default_factory=dict)
+    seen_lately: TTLCache[tuple[str, City], tuple[Application, ...]] = field(
+        default_factory=lambda: TTLCache(_FAMILIES_KEPT, SEEN_LATELY)
+    )
 
 
 @dataclass
 class Work:
-    """One turn in hand: what was said, what was understood, what was searched, and what the next must know."""
+    """One turn in hand: what was said, what was understood, what was searched, and what the next must know.
+
+    `own_case`: how much Rasa takes the message for a question about the parent's own application, in [0, 1].
+    """
 
     desk: Desk
     turn: Turn
     conversation: Conversation
     named: Named = field(default_factory=Named)
     intent: Intent | None = None
+    own_case: float = 0.0
     degraded: bool = False
     text: str = ""
     scope: Scope = field(default_factory=Scope)

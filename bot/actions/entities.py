@@ -18,6 +18,7 @@ class Named:
     district: str | None = None
     stage: Stage | None = None
     child: int | None = None
+    all_children: bool = False
 
     @property
     def tells_scope(self) -> bool:
@@ -56,18 +57,21 @@ class EntityReader:
     def _named(self, found: Iterable[tuple[str, str]], text: str) -> Named:
         cities: set[str] = {city for term, city in self._system_city.items() if term in text}
         values: dict[str, str] = {}
+        children: list[str] = []
         for label, surface in found:
             canonical = self._canonical.get((label, surface.lower()))
             if canonical:
                 values.setdefault(label, canonical)
+                if label == "child_reference":
+                    children.append(canonical)
                 cities |= self._cities_of(label, canonical)
         city = cast("City", cities.pop()) if len(cities) == 1 else None
         district = values.get("district")
         if district and self._district_city.get(district) != city:
             district = None
         stage = values.get("stage")
-        child = _CHILDREN.get(values.get("child_reference", ""))
-        return Named(city, district, cast("Stage | None", stage), child)
+        child = next((_CHILDREN[c] for c in children if c in _CHILDREN), None)
+        return Named(city, district, cast("Stage | None", stage), child, child is None and "all" in children)
 
     def _cities_of(self, label: str, canonical: str) -> set[str]:
         city = {

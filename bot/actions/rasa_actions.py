@@ -59,7 +59,9 @@ async def _open(current: Desk, turn_id: str, message: dict[str, Any]) -> Work:
         name=understood.get("name") or "nlu_fallback", confidence=round(understood.get("confidence") or 0, 4)
     )
     named = current.entities.from_rasa(message.get("entities") or [], normalise(turn.text))
-    return Work(current, turn, conversation, named=named, intent=intent, found=found)
+    ranking = message.get("intent_ranking") or []
+    own_case = next((one["confidence"] for one in ranking if one["name"] == "case_status"), 0.0)
+    return Work(current, turn, conversation, named=named, intent=intent, own_case=own_case, found=found)
 
 
 class AnswerQuestion(DeskAction):

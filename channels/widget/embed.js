@@ -150,7 +150,7 @@
       this.place = this.mode === 'floating' ? new FloatingPlace(() => this.makeFrame()) : new InlinePlace(this.makeFrame());
     }
 
-    /** Signs the guardian in, or renews: `token` is signed by the host app's server. */
+    /** Signs the guardian in, or renews quietly before the last token expires: `token` is signed by the host's server. */
     signIn(token) {
       this.token = token;
       this.isGuest = false;

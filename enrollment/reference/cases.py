@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from core.errors import ConflictError, NotFoundError
 from core.scope import City
-from enrollment.models import Application, Problem, Reached
-from enrollment.reference.tables import ApplicationEvent, ApplicationRow, Guardianship
+from enrollment.models import Application, Problem, Reached, mask_name
+from enrollment.reference.changes import one_at_a_time
+from enrollment.reference.tables import ApplicationEvent, ApplicationRow, Guardianship, OutgoingChange
 from enrollment.states import states
 
 
@@ -36,17 +37,24 @@ def applications_of(session: Session, guardian: str, city: City, at: datetime) -
 
 
 def take_step(
-    session: Session, application_id: str, to: str, problems: Sequence[Problem], at: datetime
+    session: Session,
+    application_id: str,
+    to: str,
+    problems: Sequence[Problem],
+    at: datetime,
+    *,
+    announced: bool = False,
 ) -> ApplicationRow:
     """Move an application to the state `to`, and return it.
 
-    `problems` takes the place of what was wrong before.
+    `problems` takes the place of what was wrong before; `announced`: the step goes to the outbox, too.
 
     Raises:
         NotFoundError: there is no such application.
         IllegalStepError: the machine refuses the step, or somebody else moved the application meanwhile.
 
     """
+    one_at_a_time(session)
     row = session.get(ApplicationRow, application_id)
     if row is None:
         raise NotFoundError("没有这个办件。")
@@ -59,15 +67,14 @@ def take_step(
     )
     if not isinstance(moved, CursorResult) or moved.rowcount != 1:
         raise IllegalStepError("办件的状态刚刚变了，请重新查看。")
-    session.add(ApplicationEvent(application_id=application_id, from_state=before, to_state=to, at=at))
+    event = ApplicationEvent(application_id=application_id, from_state=before, to_state=to, at=at)
+    session.add(event)
     session.flush()
+    if announced:
+        session.add(OutgoingChange(event_id=event.id))
+        session.flush()
     session.refresh(row)
     return row
-
-
-def mask_name(name: str) -> str:
-    """Return the name as the host app shows it: the first character, then one `*` for each other, at least one."""
-    return name[:1] + "*" * max(1, len(name) - 1)
 
 
 def _check_step(row: ApplicationRow, to: str, problems: Sequence[Problem], at: datetime) -> None:
@@ -89,5 +96,6 @@ def _shown(row: ApplicationRow, birth_order: int, at: datetime) -> Application:
         history=tuple(Reached(state=event.to_state, since=event.at) for event in row.events),
         problems=tuple(Problem.model_validate(problem) for problem in row.problems),
         window_open=row.window_open(at),
+        window_closes=row.window_closes,
         as_of=at,
     )

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import secrets
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from core import clock
-from core.errors import NotAuthenticatedError, SettingsError
+from core.errors import SettingsError
 from core.scope import City
-from enrollment.models import Application, Problem, Word
+from enrollment.models import Application, Change, Problem, Word
 from enrollment.reference.cases import applications_of, take_step
+from enrollment.reference.changes import changes_after, latest_change
 from enrollment.reference.database import open_database
+from enrollment.reference.door import check_key, check_signature
 from enrollment.reference.families import seed_families
+from enrollment.reference.outbox import Outbox, Receiver
 from enrollment.reference.refusals import add_error_handlers
+from enrollment.signing import Signer
+
+MAX_ID = 2**31 - 1  # of the column
+logger = logging.getLogger(__name__)
 
 
 class _Body(BaseModel):
@@ -55,20 +63,21 @@ class StepTaken(BaseModel):
     since: datetime
 
 
+class ChangesFound(BaseModel):
+    """A page of changes, oldest first, and the id of the newest change of all, 0 where there is none."""
+
+    changes: list[Change]
+    last: int
+
+
 def _session(request: Request) -> Iterator[Session]:
     with request.app.state.sessions.begin() as session:
         yield cast(Session, session)
 
 
-def _check_key(request: Request, authorization: Annotated[str, Header()] = "") -> None:
-    expected = f"Bearer {request.app.state.key.get_secret_value()}"
-    if not secrets.compare_digest(authorization.encode(), expected.encode()):
-        raise NotAuthenticatedError("密钥不正确。")
-
-
 SessionOfCall = Annotated[Session, Depends(_session, scope="function")]
 health = APIRouter()
-cases = APIRouter(prefix="/v1/applications", dependencies=[Depends(_check_key)])
+cases = APIRouter(prefix="/v1", dependencies=[Depends(check_key), Depends(check_signature)])
 
 
 @health.get("/health")
@@ -78,25 +87,37 @@ def tell_health(session: SessionOfCall) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@cases.post("/query")
+@cases.post("/applications/query")
 def find_applications(query: ApplicationsQuery, session: SessionOfCall) -> ApplicationsFound:
     """Return what the guardian registered in the city; empty for everybody else, whoever they are."""
     return ApplicationsFound(applications=applications_of(session, query.guardian, query.city, clock.now()))
 
 
-@cases.post("/{application_id}/steps")
-def move_application(application_id: str, wanted: StepWanted, session: SessionOfCall) -> StepTaken:
+@cases.post("/applications/{application_id}/steps")
+def move_application(request: Request, application_id: str, wanted: StepWanted, session: SessionOfCall) -> StepTaken:
     """Move an application by a legal step; any other is refused with 409 `illegal_step`."""
-    row = take_step(session, application_id, wanted.to, wanted.problems, clock.now())
+    announced = request.app.state.announcing
+    row = take_step(session, application_id, wanted.to, wanted.problems, clock.now(), announced=announced)
     return StepTaken(id=row.id, state=row.state, since=row.since)
 
 
-def create_service(database_url: str, key: SecretStr) -> FastAPI:
+@cases.get("/changes")
+def tell_changes(session: SessionOfCall, after: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None) -> ChangesFound:
+    """Return a page of the changes after the one with the id `after`, none without it, and the newest one's id."""
+    found = [] if after is None else changes_after(session, after)
+    return ChangesFound(changes=found, last=latest_change(session))
+
+
+def create_service(
+    database_url: str, key: SecretStr, signer: Signer | None = None, receiver: Receiver | None = None
+) -> FastAPI:
     """Build the service: open and fill the database, check the key on everything but `/health`.
 
     Args:
         database_url: SQLAlchemy address, SQLite in a file or PostgreSQL.
         key: what callers send as `Authorization: Bearer …`; never empty.
+        signer: what calls have to be signed with; `None`: unsigned calls are served.
+        receiver: who is sent each step from now on; `None`: nobody.
 
     Raises:
         SettingsError: the key is empty or the address can't be used.
@@ -110,14 +131,26 @@ def create_service(database_url: str, key: SecretStr) -> FastAPI:
         seed_families(session, clock.now())
 
     @asynccontextmanager
-    async def closing_database(_service: FastAPI) -> AsyncIterator[None]:
+    async def sending_changes(_service: FastAPI) -> AsyncIterator[None]:
+        sending = asyncio.create_task(Outbox(sessions, receiver).run()) if receiver else None
+        if sending:
+            sending.add_done_callback(_log_end)
         yield
+        if sending:
+            sending.cancel()
+            await asyncio.wait([sending])
         engine.dispose()
 
     # Without its pages of documentation nothing but /health is open to those who have no key.
-    service = FastAPI(lifespan=closing_database, docs_url=None, redoc_url=None, openapi_url=None)
+    service = FastAPI(lifespan=sending_changes, docs_url=None, redoc_url=None, openapi_url=None)
     service.state.key, service.state.sessions = key, sessions
+    service.state.signer, service.state.announcing = signer, receiver is not None
     add_error_handlers(service)
     service.include_router(health)
     service.include_router(cases)
     return service
+
+
+def _log_end(sending: asyncio.Task[None]) -> None:
+    if not sending.cancelled() and (error := sending.exception()):
+        logger.error("changes are no longer sent: %s", type(error).__name__)

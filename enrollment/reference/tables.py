@@ -94,3 +94,20 @@ class ApplicationEvent(Base):
     to_state: Mapped[str] = mapped_column(String(16))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     seeded: Mapped[bool] = mapped_column(default=False)
+
+
+class OutgoingChange(Base):
+    """A change that the help desk has not taken yet; the row goes when it has."""
+
+    __tablename__ = "outgoing_changes"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("application_events.id"), primary_key=True, autoincrement=False)
+
+
+class SeenNonce(Base):
+    """The nonce of a signed request that was accepted, kept as long as the request would be accepted again."""
+
+    __tablename__ = "seen_nonces"
+
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

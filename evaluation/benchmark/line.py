@@ -65,9 +65,10 @@ class Line:
 class Talk:
     """A conversation over a line; `turns` counts what was said in it."""
 
-    def __init__(self, line: Line, city: str | None) -> None:
+    def __init__(self, line: Line, city: str | None, token: str | None = None) -> None:
         self.turns = 0
-        opened = line.post(CONVERSATIONS, {"city": city} if city else {})
+        known = {"city": city, "token": token}
+        opened = line.post(CONVERSATIONS, {name: value for name, value in known.items() if value})
         if opened.status != 201:
             raise ServiceError(f"opening a conversation: HTTP {opened.status} {opened.body}")
         self._line = line

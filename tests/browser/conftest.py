@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from desk_running import Service
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, expect, sync_playwright
 
 from core.settings import ROOT
 
@@ -40,11 +40,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
-    """Give `open_page(path, width=…, height=…)`, a fresh visitor each; a page that logs an error fails the test."""
+    """Give `open_page(path, width=…, height=…)`, a fresh visitor each; a page that logs an error fails the test.
+
+    `may_log` are words of errors that the browser itself is expected to log, e.g. of a refused request.
+    """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    def open_fresh(path: str, *, width: int = 360, height: int = 740, scale: float = 1) -> Page:
+    def note(line: ConsoleMessage, expected: str) -> None:
+        if line.type == "error" and expected not in line.text:
+            errors.append(line.text)
+
+    def open_fresh(path: str, *, width: int = 360, height: int = 740, scale: float = 1, may_log: str = "\0") -> Page:
         context = browser.new_context(
             base_url=service.base,
             viewport={"width": width, "height": height},
@@ -56,7 +63,7 @@ def open_page(browser: Browser, service: Service, request: pytest.FixtureRequest
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.on("console", lambda line: note(line, may_log))
         page.goto(path)
         return page
 

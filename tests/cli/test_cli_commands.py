@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,13 +12,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from channels.keys import TokenKeys
 from channels.tokens import read_staff_token, read_token
 from cli.main import app, main
+from conversations.storage import Identity
 from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
-COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "benchmark"]
-COMMANDS += ["knowledge", "audit", "privacy", "demo"]
+COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "evaluate-peers", "benchmark", "knowledge", "audit"]
+COMMANDS += ["privacy", "demo"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
 SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"]]
 
@@ -167,6 +170,11 @@ class TestErrors:
         assert "run `helpdesk train`" in capsys.readouterr().err
 
 
+def read(token: str) -> Identity:
+    current = read_settings()
+    return asyncio.run(read_token(current, TokenKeys(current), token))
+
+
 class TestDemoToken:
     @pytest.fixture(autouse=True)
     def key(self, no_settings: Path, tmp_path: Path) -> Path:
@@ -180,12 +188,12 @@ class TestDemoToken:
     def test_family_token_is_accepted(self, guardian: str, city: str) -> None:
         result = run("demo", "token", "--guardian", guardian)
         assert result.exit_code == 0
-        identity = read_token(read_settings(), result.output.strip())
+        identity = read(result.output.strip())
         assert (identity.guardian, identity.city) == (guardian, city)
 
     def test_each_token_is_another_one(self) -> None:
         tokens = {run("demo", "token", "--guardian", "nobody").output.strip() for _ in range(2)}
-        assert len({read_token(read_settings(), token).jti for token in tokens}) == 2
+        assert len({read(token).jti for token in tokens}) == 2
 
     def test_key_is_its_owners_only(self, key: Path) -> None:
         run("demo", "token", "--guardian", "cq-zhang")

@@ -78,6 +78,8 @@ def test_counts_are_all_that_is_said(log: AuditLog) -> None:
         "conversations": 1,
         "turns": 1,
         "said": 1,
+        "announcements": 0,
+        "case_waits": 0,
         "offered": 0,
         "feedback": 0,
         "token_uses": 1,

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import pytest
 from looking import KEY, a_look
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, select, text
 
 from conversations import purge
 from conversations.audit import AuditLog
 from conversations.audit_heads import HeadFile
 from conversations.audit_listing import looks
 from conversations.migrate import migrate
+from conversations.news import AnnouncedChange, NewsStore
 from conversations.purge import Guardian, Idle
-from conversations.reply import Choice, Memory, Option, OptionsMessage, Reply
+from conversations.reply import Choice, Memory, Option, OptionsMessage, Reply, TextMessage
 from conversations.storage import Conversation, ConversationStore, open_engine
 from conversations.tables import Base, ConversationRow, PseudonymRow, PseudonymUseRow
 from core import clock
@@ -33,6 +34,7 @@ from core.scope import Scope
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
+CONVERSATION_TABLES |= {"announcements", "case_waits"}
 Ago = Callable[[int], None]
 
 
@@ -78,6 +80,9 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     )
     store.leave_reply(turn, reply, scope=seen.scope, memory=Memory(last_question=words))
     store.note_feedback(turn, "solved", "cq-10", words)
+    news = NewsStore(store.engine)
+    news.announce(conversation.id, f"change:{turn.number}", [TextMessage(text=words)], clock.now())
+    news.wait_for_backend(conversation.id, clock.now())
 
 
 def rows(engine: Engine) -> Counter[str]:
@@ -151,7 +156,7 @@ class TestIdle:
         days_ago(0)
         say(store, conversation, "我又回来了")
         assert purge._erase(engine, idle(), [conversation.id, other.id])["conversations"] == 1
-        assert store.get(conversation.id).last_seq == 4
+        assert store.get(conversation.id).last_seq == 6
 
     def test_turn_that_is_being_opened_is_waited_for_and_spared(
         self, store: ConversationStore, engine: Engine, days_ago: Ago
@@ -179,11 +184,26 @@ class TestIdle:
     def test_every_table_that_refers_to_a_conversation_is_covered(self, engine: Engine) -> None:
         told = set(purge.count(engine, idle()))
         assert told == CONVERSATION_TABLES | {"pseudonyms"}
-        others = {"audit_log", "audit_end", "pseudonym_uses"}
+        others = {"audit_log", "audit_end", "pseudonym_uses", "webhook_nonces", "case_changes"}
         assert set(Base.metadata.tables) == told | others, "a new table: does the purge erase what it holds of people?"
 
 
 class TestGuardian:
+    def test_changes_that_wait_to_be_told_no_longer_say_whose_they_are(
+        self, store: ConversationStore, engine: Engine
+    ) -> None:
+        news = NewsStore(engine)
+        for number, guardian in ((1, "cq-gone"), (2, "cq-stays")):
+            change = AnnouncedChange(number, guardian, "chongqing", f"A-{number}", "审核", clock.now())
+            news.receive(change, clock.now())
+        purge.purge(engine, Guardian("cq-gone"), pause=0)
+        assert [one.guardian for one in news.untold()] == ["cq-stays"]
+        news.close([2], clock.now())
+        with engine.connect() as connection:
+            assert set(connection.execute(text("SELECT guardian || application_id FROM case_changes")).scalars()) == {
+                ""
+            }
+
     def test_all_of_the_guardian_goes_and_nothing_of_others(
         self, store: ConversationStore, engine: Engine, days_ago: Ago
     ) -> None:

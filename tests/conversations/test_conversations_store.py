@@ -8,14 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import NoResultFound
 
 from conversations.reply import Choice, Intent, Memory, Message, Option, OptionsMessage, Pending, Reply, TextMessage
-from conversations.storage import Conversation, ConversationStore, Turn, open_engine
-from conversations.tables import ConversationRow, FeedbackRow, TurnRow
+from conversations.storage import Conversation, ConversationStore, Identity, Turn, open_engine
+from conversations.tables import Base, ConversationRow, FeedbackRow, TurnRow
 from core import clock
-from core.errors import BusyError, ConflictError, NotAuthenticatedError, TokenRejectedError, UnknownOptionError
+from core.errors import (
+    BusyError,
+    ConflictError,
+    NotAuthenticatedError,
+    TokenRefusal,
+    TokenRejectedError,
+    UnknownOptionError,
+)
 from core.outcomes import Outcome
 from core.scope import Scope
 
@@ -45,6 +52,13 @@ def offered(store: ConversationStore, conversation: Conversation) -> str:
     message = store.said_after(conversation.id, 0)[-1].message
     assert isinstance(message, OptionsMessage)
     return message.options[0].payload
+
+
+def rows_of(engine: Engine) -> dict[str, int]:
+    """Return how many rows each table has."""
+    with engine.connect() as connection:
+        tables = Base.metadata.sorted_tables
+        return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
 
 class TestOpening:
@@ -311,9 +325,30 @@ class TestSigningIn:
     def test_token_serves_one_conversation_only(self, store: ConversationStore) -> None:
         jti, second = uuid.uuid4().hex, opened(store)
         store.sign_in(opened(store).id, "cq-zhang", "chongqing", jti, LATER)
-        with pytest.raises(TokenRejectedError, match="已在别处使用"):
+        with pytest.raises(TokenRejectedError) as refused:
             store.sign_in(second.id, "cq-zhang", "chongqing", jti, LATER)
+        assert refused.value.reason is TokenRefusal.REPLAYED
         assert store.get(second.id).guardian is None
+
+    def test_conversation_may_begin_signed_in(self, store: ConversationStore) -> None:
+        who = Identity("cq-zhang", "chongqing", uuid.uuid4().hex, LATER)
+        conversation, secret = store.create(Scope(), WELCOME, who)
+        store.authenticate(conversation.id, secret)
+        assert store.get(conversation.id) == conversation
+        assert (conversation.guardian, conversation.guardian_city) == ("cq-zhang", "chongqing")
+        assert (conversation.scope.city, conversation.memory.city_is_fixed) == ("chongqing", False)
+        store.sign_in(conversation.id, who.guardian, who.city, who.jti, who.expires_at)
+
+    def test_conversation_that_begins_with_a_used_token_leaves_nothing(
+        self, store: ConversationStore, engine: Engine
+    ) -> None:
+        who = Identity("cq-zhang", "chongqing", uuid.uuid4().hex, LATER)
+        store.create(Scope(), WELCOME, who)
+        before = rows_of(engine)
+        with pytest.raises(TokenRejectedError) as refused:
+            store.create(Scope("chongqing"), [which_city()], who)
+        assert refused.value.reason is TokenRefusal.REPLAYED
+        assert rows_of(engine) == before
 
     def test_token_raced_for_by_two_conversations_serves_one(self, store: ConversationStore) -> None:
         jti, rivals = uuid.uuid4().hex, [opened(store).id for _ in range(6)]

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from core import clock, errors
-from core.errors import ApiError, HelpdeskError
+from core.errors import ApiError, HelpdeskError, TokenRefusal, TokenRejectedError
 from core.outcomes import Kind, Outcome
 from core.scope import CITIES, STAGES, Scope
 
 STATUS = {
     "NotAuthenticatedError": (401, "not_authenticated"),
     "TokenRejectedError": (401, "token_rejected"),
+    "SignatureRejectedError": (401, "signature_rejected"),
+    "MalformedRequestError": (422, "malformed_request"),
     "ForbiddenError": (403, "forbidden"),
     "NotFoundError": (404, "not_found"),
     "ConflictError": (409, "conflict"),
@@ -40,7 +42,17 @@ def test_kinds_are_those_of_the_api() -> None:
     assert " ".join(Kind) == "answer clarify no_answer case handoff small_talk refused error"
 
 
-@pytest.mark.parametrize("name", [name for name, c in CLASSES.items() if issubclass(c, ApiError) and c is not ApiError])
+WORDED = [n for n, c in CLASSES.items() if issubclass(c, ApiError) and c not in (ApiError, TokenRejectedError)]
+
+
+@pytest.mark.parametrize("reason", TokenRefusal)
+def test_refused_token_is_told_the_same_whatever_the_reason(reason: TokenRefusal) -> None:
+    raised, first = TokenRejectedError(reason), TokenRejectedError(TokenRefusal.MALFORMED)
+    assert (raised.status, raised.code) == STATUS["TokenRejectedError"]
+    assert (raised.message, raised.details, raised.args) == (first.message, {}, first.args)
+
+
+@pytest.mark.parametrize("name", WORDED)
 def test_api_error_has_its_place(name: str) -> None:
     raised = CLASSES[name]("出错了", retry_after=3)
     assert isinstance(raised, ApiError)

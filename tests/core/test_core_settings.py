@@ -12,7 +12,14 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings_file
 
 Read = Callable[..., Settings]
 SECRET = "do-not-show-me"
-FOLDERS = ("LOG_DIR", "TOKEN_PUBLIC_KEY_FILE", "DEMO_KEY_FILE", "AUDIT_KEY_FILE", "AUDIT_HEAD_FILE")
+FOLDERS = (
+    "LOG_DIR",
+    "ENROLLMENT_MAPPING",
+    "TOKEN_PUBLIC_KEY_FILE",
+    "DEMO_KEY_FILE",
+    "AUDIT_KEY_FILE",
+    "AUDIT_HEAD_FILE",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +63,21 @@ def test_default_is_valid(name: str, tmp_path: Path) -> None:
         ("RASA_TIMEOUT", "0", "greater than 0"),
         ("RASA_TIMEOUT", "nan", "less than or equal to 60"),
         ("ENROLLMENT_TIMEOUT", "inf", "less than or equal to 10"),
+        ("ENROLLMENT_CONNECT_TIMEOUT", "0", "greater than 0"),
+        ("ENROLLMENT_READ_TIMEOUT", "11", "less than or equal to 10"),
+        ("ENROLLMENT_CONNECTIONS", "0", "greater than or equal to 1"),
+        ("ENROLLMENT_CIRCUIT_FAILURES", "0", "greater than or equal to 1"),
+        ("ENROLLMENT_CIRCUIT_SECONDS", "0", "greater than 0"),
+        ("ENROLLMENT_SIGNING", "hmac-md5", "none|hmac-sha256|hmac-sm3"),
+        ("ENROLLMENT_WEBHOOK_SIGNING", "none", "hmac-sha256|hmac-sm3"),
         ("REFERENCE_BACKEND", "perhaps", "valid boolean"),
         ("TOKEN_LEEWAY", "-1", "greater than or equal to 0"),
+        ("TOKEN_JWKS_URL", "ftp://host.example/keys", "URL scheme should be 'http' or 'https'"),
+        ("TOKEN_JWKS_URL", "/etc/keys.json", "valid URL"),
+        ("TOKEN_JWKS_URL", "https://", "valid URL"),
+        ("TOKEN_JWKS_REFRESH", "1", "greater than or equal to 10"),
+        ("TOKEN_JWKS_KEEP", "60", "greater than or equal to 3600"),
+        ("METRICS_NETWORKS", "everywhere", "does not appear to be an IPv4 or IPv6 network"),
         ("MESSAGE_MAX_CHARS", "10", "greater than or equal to 50"),
         ("BATCH_ENDED_ON", "yesterday", "valid date"),
     ],
@@ -94,7 +114,9 @@ def test_wrong_value_of_the_environment_is_refused(read: Read, monkeypatch: pyte
         read()
 
 
-@pytest.mark.parametrize("name", ["ACTION_SECRET", "ENROLLMENT_KEY"])
+@pytest.mark.parametrize(
+    "name", ["ACTION_SECRET", "ENROLLMENT_KEY", "ENROLLMENT_SIGNING_KEY", "ENROLLMENT_WEBHOOK_KEY"]
+)
 def test_secret_is_not_shown(read: Read, name: str) -> None:
     current = read(f"HELPDESK_{name}={SECRET}")
     assert SECRET not in repr(current) + str(current) + str(current.model_dump())

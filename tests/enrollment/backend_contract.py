@@ -1,14 +1,23 @@
-"""What every `EnrollmentBackend` must do. Subclass it, and give a `backend` that holds the demo families."""
+"""What every `EnrollmentBackend` must do.
+
+Subclass it, and give a `backend` that holds the demo families, and `move(application_id, state)`, which has an
+application of theirs take a legal step.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.scope import CITIES, City
 from enrollment.backend import EnrollmentBackend
+from enrollment.models import Change
 from enrollment.states import states
+
+Move = Callable[[str, str], None]
 
 FAMILIES: list[tuple[str, City, list[str]]] = [
     ("cq-zhang", "chongqing", ["待审核"]),
@@ -17,6 +26,11 @@ FAMILIES: list[tuple[str, City, list[str]]] = [
     ("qd-wang", "qingdao", ["审核通过", "已录取"]),
     ("qd-sun-father", "qingdao", ["初审"]),
 ]
+# What takes steps below; it can go to and fro.
+MOVED: tuple[str, City, str] = ("cq-demo-4", "chongqing", "CQ2026-0504-0001")
+TO_AND_FRO = ("待提交", "待审核")
+MOVED_TOO: tuple[str, City, str] = ("qd-demo-2", "qingdao", "QD2026-0502-0001")
+TO_AND_FRO_TOO = ("填报中", "已提交")
 WITHOUT_OWN = ["qd-sun-mother", "nobody", "never-heard-of", "CQ2026-0417-0031", "' OR 1=1 --", "张某"]
 
 
@@ -63,9 +77,65 @@ class BackendContract:
         found = await asyncio.gather(*(backend.applications_of(guardian, city) for guardian, city, _ in asked))
         assert [[a.state for a in each] for each in found] == [expected for _, _, expected in asked]
 
+    async def test_a_change_is_told_with_all_that_its_guardian_needs_to_hear(
+        self, backend: EnrollmentBackend, move: Move
+    ) -> None:
+        cursor, began = await backend.latest_change(), datetime.now(UTC)
+        move(MOVED[2], TO_AND_FRO[0])
+        move(MOVED_TOO[2], TO_AND_FRO_TOO[0])
+        changes = await backend.changes_after(cursor)
+        told = [(change.guardian, change.city, change.application_id, change.state) for change in changes]
+        assert told == [(*MOVED, TO_AND_FRO[0]), (*MOVED_TOO, TO_AND_FRO_TOO[0])]
+        assert all(timedelta(seconds=-1) < change.at - began < timedelta(minutes=1) for change in changes)
+        for change, (guardian, city, _) in zip(changes, (MOVED, MOVED_TOO), strict=True):
+            (now,) = await backend.applications_of(guardian, city)
+            assert (now.state, now.history[-1].state) == (change.state, change.state)
+        move(MOVED[2], TO_AND_FRO[1])
+        move(MOVED_TOO[2], TO_AND_FRO_TOO[1])
+
+    async def test_the_newest_change_is_where_to_begin(self, backend: EnrollmentBackend, move: Move) -> None:
+        before = await backend.latest_change()
+        assert await backend.changes_after(before) == []
+        for to in TO_AND_FRO:
+            move(MOVED[2], to)
+        newest = await backend.latest_change()
+        assert newest > before
+        assert [change.id for change in await backend.changes_after(before)][-1] == newest
+        assert await backend.changes_after(newest) == []
+
+    async def test_seeded_states_are_no_changes(self, backend: EnrollmentBackend) -> None:
+        moved = {MOVED[2], MOVED_TOO[2]}
+        assert all(change.application_id in moved for change in await all_changes(backend, 0))
+
+    async def test_changes_come_page_by_page_in_order_and_each_once(
+        self, backend: EnrollmentBackend, move: Move
+    ) -> None:
+        cursor = await backend.latest_change()
+        for _ in range(60):
+            for to in TO_AND_FRO:
+                move(MOVED[2], to)
+        first = await backend.changes_after(cursor)
+        assert 0 < len(first) < 120
+        changes = await all_changes(backend, cursor)
+        assert changes[: len(first)] == first
+        assert [change.state for change in changes] == list(TO_AND_FRO) * 60
+        ids = [change.id for change in changes]
+        assert ids == sorted(set(ids))
+        assert ids[-1] == await backend.latest_change()
+
+    async def test_a_cursor_beyond_the_end_finds_nothing(self, backend: EnrollmentBackend) -> None:
+        assert await backend.changes_after(await backend.latest_change() + 1_000_000) == []
+
     async def test_is_ready(self, backend: EnrollmentBackend) -> None:
         assert await backend.ready() is True
 
     async def test_closes_twice(self, backend: EnrollmentBackend) -> None:
         await backend.aclose()
         await backend.aclose()
+
+
+async def all_changes(backend: EnrollmentBackend, cursor: int) -> list[Change]:
+    found: list[Change] = []
+    while page := await backend.changes_after(found[-1].id if found else cursor):
+        found += page
+    return found

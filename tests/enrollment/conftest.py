@@ -13,6 +13,7 @@ from enrollment.reference.tables import Base
 
 pytest.register_assert_rewrite("backend_contract")
 
+DATABASES = ["sqlite", "postgresql"]
 POSTGRES = os.environ.get("HELPDESK_TEST_POSTGRES_URL", "")
 
 
@@ -21,11 +22,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give an empty database: SQLite always, PostgreSQL where HELPDESK_TEST_POSTGRES_URL names one to be emptied."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'enrollment.db'}"
+    """Give an empty database."""
+    return empty_database(request.param, tmp_path)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the service, one for all tests of a module; who changes a family in it changes it for all."""
+    with running_service(empty_database(request.param, tmp_path_factory.mktemp("backend"))) as url:
+        yield url
+
+
+def empty_database(kind: str, folder: Path) -> str:
+    """Return an empty database: SQLite always, PostgreSQL where HELPDESK_TEST_POSTGRES_URL names one to be emptied."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder / 'enrollment.db'}"
     if not POSTGRES:
         pytest.skip("HELPDESK_TEST_POSTGRES_URL is not set")
     engine = create_engine(POSTGRES)

@@ -96,6 +96,17 @@ def dripping(data: bytes, every: float) -> Behaviour:
     return behave
 
 
+def stuck(data: bytes) -> Behaviour:
+    """Send these bytes and no more, but keep the connection."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+        await asyncio.sleep(3600)
+
+    return behave
+
+
 async def hang(_writer: asyncio.StreamWriter) -> None:
     """Never reply."""
     await asyncio.sleep(3600)

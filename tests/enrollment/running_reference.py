@@ -11,16 +11,19 @@ from contextlib import contextmanager
 import uvicorn
 from pydantic import SecretStr
 
+from enrollment.reference.outbox import Receiver
 from enrollment.reference.service import create_service
+from enrollment.signing import Signer
 
 KEY = SecretStr("test-key-4711")
 
 
 @contextmanager
-def running_service(database_url: str) -> Iterator[str]:
+def running_service(database_url: str, signer: Signer | None = None, receiver: Receiver | None = None) -> Iterator[str]:
     """Serve from `database_url`; give the base address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_service(database_url, KEY), log_config=None, access_log=False, ws="none")
+    service = create_service(database_url, KEY, signer, receiver)
+    config = uvicorn.Config(service, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
-from backend_contract import BackendContract
+from backend_contract import BackendContract, Move
 from pydantic import SecretStr
-from running_reference import KEY, running_service
+from running_reference import KEY
 
 from core.errors import SettingsError
 from enrollment.backend import EnrollmentBackend
 from enrollment.client import HttpEnrollmentBackend
 from enrollment.errors import RefusedError
-
-
-@pytest.fixture(scope="module")
-def shared_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_service(f"sqlite:///{tmp_path_factory.mktemp('backend') / 'enrollment.db'}") as url:
-        yield url
+from enrollment.exchange import Wire
 
 
 class TestHttpEnrollmentBackend(BackendContract):
     @pytest.fixture
     async def backend(self, shared_url: str) -> AsyncIterator[EnrollmentBackend]:
-        backend = HttpEnrollmentBackend(shared_url, KEY, 5.0)
+        backend = HttpEnrollmentBackend(shared_url, KEY, 5.0, Wire(read_timeout=5.0))
         yield backend
         await backend.aclose()
+
+    @pytest.fixture
+    def move(self, shared_url: str) -> Iterator[Move]:
+        def step(application: str, to: str) -> None:
+            assert caller.post(f"/v1/applications/{application}/steps", json={"to": to}).status_code == 200
+
+        headers = {"Authorization": f"Bearer {KEY.get_secret_value()}"}
+        with httpx.Client(base_url=shared_url, headers=headers, trust_env=False) as caller:
+            yield step
 
 
 @pytest.mark.anyio

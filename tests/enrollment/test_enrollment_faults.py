@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 import inspect
 import json
@@ -12,12 +14,23 @@ from typing import Any
 
 import httpx
 import pytest
-from enrollment_fault_server import Behaviour, dripping, fault_server, hang, raw, reply, reset
+from enrollment_fault_server import Behaviour, dripping, fault_server, hang, raw, reply, reset, stuck
 from running_reference import KEY
 
+from core.settings import Settings
 from enrollment import faults
 from enrollment.client import HttpEnrollmentBackend
-from enrollment.errors import EnrollmentError, MalformedError, RefusedError, ThrottledError, UnavailableError
+from enrollment.errors import (
+    CrowdedError,
+    EnrollmentError,
+    MalformedError,
+    RefusedError,
+    ThrottledError,
+    TooSlowError,
+    UnavailableError,
+    UnknownPathError,
+)
+from enrollment.exchange import Wire
 
 TOTAL, SLACK = 0.6, 0.4
 GUARDIAN = "guardian-of-secret"
@@ -35,6 +48,14 @@ GOOD: dict[str, Any] = {
     "problems": [{"item": "户口簿", "reason": "缺少首页"}],
     "window_open": True,
     "as_of": "2026-04-20T08:00:00Z",
+}
+CHANGE = {
+    "id": 4,
+    "guardian": GUARDIAN,
+    "city": "chongqing",
+    "application_id": "CQ-SECRET-77",
+    "state": "补正",
+    "at": "2026-04-17T08:00:00Z",
 }
 OK = reply({"applications": [GOOD]})
 GATEWAY = reply({}, status="503 Service Unavailable")
@@ -84,8 +105,12 @@ MALFORMED = {
     "204": raw(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "redirect": reply(b"", status="302 Found", extra="Location: http://127.0.0.1:1/\r\n"),
     "400": reply({}, status="400 Bad Request"),
-    "404": reply({}, status="404 Not Found"),
+    "408": reply({}, status="408 Request Timeout"),
     "422": reply({}, status="422 Unprocessable Entity"),
+}
+UNKNOWN_PATH = {
+    "404": reply({}, status="404 Not Found"),
+    "404 page": reply(b"<html>", status="404 Not Found", kind="text/html"),
 }
 REFUSED = {"401": reply({}, status="401 Unauthorized"), "403": reply({}, status="403 Forbidden")}
 THROTTLED = {"429": reply({}, status="429 Too Many Requests", extra="Retry-After: 7\r\n")}
@@ -95,9 +120,12 @@ UNAVAILABLE = {
     "502": reply({}, status="502 Bad Gateway"),
     "503": GATEWAY,
     "504": reply({}, status="504 Gateway Timeout"),
-    "hangs": hang,
     "hangs up": raw(b""),
     "resets": reset,
+}
+TOO_SLOW = {
+    "hangs": hang,
+    "hangs after its head": stuck(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"),
     "drips its head": dripping(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 1000, 0.05),
     "drips its body": dripping(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n" + b" " * 900, 0.004
@@ -107,16 +135,18 @@ CASES = [
     pytest.param(behaviour, error, id=f"{error.__name__}: {name}")
     for table, error in (
         (MALFORMED, MalformedError),
+        (UNKNOWN_PATH, UnknownPathError),
         (REFUSED, RefusedError),
         (THROTTLED, ThrottledError),
         (UNAVAILABLE, UnavailableError),
+        (TOO_SLOW, TooSlowError),
     )
     for name, behaviour in table.items()
 ]
 
 
-async def look_up(url: str, total: float = TOTAL) -> Any:
-    backend = HttpEnrollmentBackend(url, KEY, total)
+async def look_up(url: str, total: float = TOTAL, wire: Wire | None = None) -> Any:
+    backend = HttpEnrollmentBackend(url, KEY, total, wire)
     try:
         return await backend.applications_of(GUARDIAN, "chongqing")
     finally:
@@ -141,6 +171,114 @@ async def test_a_fault_has_its_name_in_time_and_leaves_no_trace_of_the_case(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("behaviour", "error"), CASES)
+async def test_a_fault_has_the_same_name_when_changes_are_asked_for(
+    behaviour: Behaviour, error: type[EnrollmentError]
+) -> None:
+    async with fault_server(behaviour) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        for ask in (backend.latest_change, lambda: backend.changes_after(3)):
+            began = time.monotonic()
+            with pytest.raises(EnrollmentError) as caught:
+                await ask()
+            assert time.monotonic() - began < TOTAL + SLACK
+            assert type(caught.value) is error
+        await backend.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("last", [None, -1, 1.5, "x", [], "١", 10**19])
+async def test_a_newest_change_that_is_no_number_is_malformed(last: Any) -> None:
+    async with fault_server(reply({"changes": [], "last": last})) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        with pytest.raises(MalformedError, match="latest"):
+            await backend.latest_change()
+        await backend.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"changes": [CHANGE | {"id": 0}]},
+        {"changes": [CHANGE | {"id": "4"}]},
+        {"changes": [CHANGE | {"state": "初审"}]},
+        {"changes": [CHANGE | {"city": "beijing"}]},
+        {"changes": [CHANGE | {"at": "2026-04-17T08:00:00"}]},
+        {"changes": [{name: value for name, value in CHANGE.items() if name != "guardian"}]},
+        {"changes": [CHANGE, CHANGE]},
+        {"changes": None},
+        {"changes": CHANGE},
+    ],
+)
+async def test_a_change_that_breaks_the_contract_is_malformed_and_not_told(changes: Any) -> None:
+    async with fault_server(reply(changes)) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        with pytest.raises(MalformedError) as caught:
+            await backend.changes_after(3)
+        await backend.aclose()
+    assert not [value for value in map(str, CHANGE.values()) if len(value) > 1 and value in str(caught.value)]
+
+
+@pytest.mark.anyio
+async def test_changes_come_in_order_without_those_that_are_known_and_no_more_than_a_page() -> None:
+    told = [CHANGE | {"id": number} for number in (5, 300, *range(6, 200), 4)]
+    async with fault_server(reply({"changes": told})) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        assert [change.id for change in await backend.changes_after(5)] == list(range(6, 106))
+        await backend.aclose()
+    assert server.requests[0].startswith(b"GET /v1/changes?after=5 HTTP/1.1\r\n")
+
+
+@pytest.mark.anyio
+async def test_a_backend_that_cannot_be_reached_is_too_slow_after_the_connect_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as waiting:
+        for _ in range(8):  # fill the queue: later ones get no answer at all
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        began = time.monotonic()
+        with pytest.raises(TooSlowError, match="ConnectTimeout"):
+            await look_up(f"http://127.0.0.1:{listener.getsockname()[1]}", 5, Wire(connect_timeout=0.2))
+        assert 0.4 <= time.monotonic() - began < 1.5  # a lost connection is tried twice
+
+
+@pytest.mark.anyio
+async def test_silence_within_a_reply_ends_after_the_read_timeout() -> None:
+    async with fault_server(TOO_SLOW["hangs after its head"]) as server:
+        began = time.monotonic()
+        with pytest.raises(TooSlowError, match="ReadTimeout"):
+            await look_up(server.url, 5, Wire(read_timeout=0.2))
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.anyio
+async def test_with_the_default_settings_a_parent_hears_of_a_hung_backend_within_three_seconds() -> None:
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    wire = Wire(defaults["enrollment_connect_timeout"], defaults["enrollment_read_timeout"])
+    async with fault_server(hang) as server:
+        began = time.monotonic()
+        with pytest.raises(TooSlowError):
+            await look_up(server.url, defaults["enrollment_timeout"], wire)
+        assert time.monotonic() - began < 3
+
+
+@pytest.mark.anyio
+async def test_who_gets_none_of_our_connections_is_told_so_and_the_backend_not_blamed() -> None:
+    async with fault_server(hang) as server:
+        wire = Wire(connections=1, connect_timeout=0.2, circuit_failures=2)
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL, wire)
+        ended = await asyncio.gather(
+            *(backend.applications_of(GUARDIAN, "chongqing") for _ in range(4)), return_exceptions=True
+        )
+        assert sorted(type(one).__name__ for one in ended) == ["CrowdedError"] * 3 + ["TooSlowError"]
+        with pytest.raises(TooSlowError):  # one failure and not four: the circuit is not open
+            await backend.applications_of(GUARDIAN, "chongqing")
+        await backend.aclose()
+    assert "HELPDESK_ENROLLMENT_CONNECTIONS" in str(next(one for one in ended if isinstance(one, CrowdedError)))
+
+
+@pytest.mark.anyio
 async def test_nobody_listening_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -160,7 +298,7 @@ async def test_a_passing_fault_is_tried_once_more(first: Behaviour) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("behaviour", "tries"),
-    [(GATEWAY, 2), (UNAVAILABLE["500"], 1), (THROTTLED["429"], 1), (hang, 1), (MALFORMED["404"], 1)],
+    [(GATEWAY, 2), (UNAVAILABLE["500"], 1), (THROTTLED["429"], 1), (hang, 1), (UNKNOWN_PATH["404"], 1)],
 )
 async def test_it_is_tried_no_more_than_that(behaviour: Behaviour, tries: int) -> None:
     async with fault_server(behaviour) as server:

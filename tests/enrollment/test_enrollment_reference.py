@@ -16,13 +16,12 @@ from sqlalchemy.orm import Session
 
 from core.errors import SettingsError
 from core.scope import CITIES, City
-from enrollment.models import Application
-from enrollment.reference.cases import mask_name
+from enrollment.models import Application, mask_name
 from enrollment.reference.database import open_database
 from enrollment.reference.families import read_families
 from enrollment.reference.service import create_service
 from enrollment.reference.tables import ApplicationEvent, ApplicationRow
-from enrollment.states import states
+from enrollment.states import ENTRY_PREFIX, states
 
 ZHANG = "CQ2026-0417-0031"
 WRONG = [{"item": "户口簿", "reason": "缺少首页"}]
@@ -59,6 +58,37 @@ class TestFamilies:
             ("qd-wang", "qingdao"): [("市北区", "审核通过", 1, False), ("市北区", "已录取", 2, False)],
             ("qd-sun-father", "qingdao"): [("崂山区", "初审", 1, True)],
         }
+
+    @pytest.mark.parametrize("city", CITIES)
+    def test_every_state_of_a_city_is_shown_by_one_and_each_that_advises_otherwise_by_one_that_came_too_late(
+        self, caller: httpx.Client, city: City
+    ) -> None:
+        shown = {
+            (application.state, application.window_open)
+            for family in read_families()
+            if family.guardian.startswith(ENTRY_PREFIX[city])
+            for application in look_up(caller, family.guardian, city)
+        }
+        machine = states().cities[city].states
+        assert {state for state, window_open in shown if window_open} == set(machine)
+        assert {name for name, state in machine.items() if state.closed} <= {
+            state for state, is_open in shown if not is_open
+        }
+
+    def test_two_children_of_one_guardian_stand_in_order_of_birth_with_different_states(
+        self, caller: httpx.Client
+    ) -> None:
+        elder, younger = look_up(caller, "qd-demo-12", "qingdao")
+        assert [(a.birth_order, a.state, a.stage, a.child) for a in (elder, younger)] == [
+            (1, "已录取", "小升初", "金**"),
+            (2, "待补充", "幼升小", "金**"),
+        ]
+        assert (elder.problems, younger.window_open) == ((), False)
+
+    def test_a_history_tells_each_state_with_its_day_and_ends_in_the_present_one(self, caller: httpx.Client) -> None:
+        (he,) = look_up(caller, "qd-demo-5", "qingdao")
+        assert [reached.state for reached in he.history] == ["填报中", "已提交", "初审", "待补充", "已提交修改"]
+        assert [(he.as_of - reached.since).days for reached in he.history] == [12, 10, 8, 5, 2]
 
     def test_dates_are_relative_to_the_start(self, caller: httpx.Client) -> None:
         (zhang,) = look_up(caller, "cq-zhang", "chongqing")
@@ -190,6 +220,7 @@ class TestDoor:
         engine = open_database(database_url)
         with Session(engine) as session, session.begin():
             session.execute(delete(ApplicationEvent))
+            session.connection().exec_driver_sql("DROP TABLE outgoing_changes")
             session.connection().exec_driver_sql("DROP TABLE application_events")
             session.connection().exec_driver_sql("DROP TABLE applications")
         engine.dispose()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from answering_server import TinyDesk
 from replies_made import question
 
-from evaluation.benchmark import parts, turns
+from evaluation.benchmark import cases, parts, turns
 from evaluation.benchmark.bare import idle_actions
 from evaluation.benchmark.figures import Figure, as_table, quantile, save
 from evaluation.benchmark.line import Line, Talk, Talks
@@ -109,3 +110,21 @@ def test_the_idle_action_server_does_nothing() -> None:
     with idle_actions() as url:
         response = httpx.post(url, json={"next_action": "action_answer_question"}, trust_env=False)
         assert response.json() == {"events": [], "responses": []}
+
+
+def test_the_slow_backend_takes_the_time_that_it_is_told_and_knows_nobody() -> None:
+    with cases.slow_backend() as (url, backend):
+        seconds = []
+        for delay in (0.0, 0.5):
+            backend.delay = delay
+            began = time.perf_counter()
+            reply = httpx.post(f"{url}/v1/applications/query", json={"guardian": "nobody"}, trust_env=False)
+            seconds.append(time.perf_counter() - began)
+            assert reply.json() == {"applications": []}
+        assert seconds[0] < 0.5 <= seconds[1]
+        assert backend.asked == 2
+
+
+def test_a_family_that_is_not_shown_its_case_stops_the_measuring(desk: TinyDesk) -> None:
+    with pytest.raises(ServiceError, match="case is not shown"):
+        cases.against_questions(desk.url, lambda: "token", ASKED)

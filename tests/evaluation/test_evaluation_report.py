@@ -3,12 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from peers_made import INPUTS, report_on
 from replies_made import answer, offer, options, question, reply
 
 from evaluation.baselines import Baseline
 from evaluation.calibration import CurvePoint
 from evaluation.compare import compare, main
 from evaluation.floors import FloorsError, check_floors, load_floors
+from evaluation.peers.report import Kept
 from evaluation.questions import Question
 from evaluation.replies import Reply
 from evaluation.report import misses, reason_of, write_report
@@ -55,6 +57,16 @@ def test_the_report_has_its_files_and_names_the_misses(tmp_path: Path) -> None:
     assert "below its floor" in text
     assert "BM25" in text
     assert load_result(page.parent / "result.json") == result
+
+
+@pytest.mark.parametrize("current", [True, False])
+def test_figures_of_rasa_alone_are_marked_where_they_are_of_older_data(tmp_path: Path, current: bool) -> None:
+    kept = Kept(report_on(INPUTS), current)
+    text = write_report(result_of(SAID), tmp_path, peers=kept).read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if kept.report.peers[0].name in line)
+    assert "87.6 %" in row
+    assert "54.3 %" in row
+    assert ("of older data" in row) is not current
 
 
 def test_misses_come_gravest_first_and_what_went_well_is_not_among_them() -> None:

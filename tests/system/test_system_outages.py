@@ -26,13 +26,15 @@ from core.settings import ROOT
 
 pytestmark = pytest.mark.system
 DEGRADED = Words().say("degraded")
+ALL_PARTS = {"database": True, "retrieval": True, "rasa": True, "enrollment": True, "identity": True}
 Serve = Callable[..., tuple[subprocess.Popen[bytes], str, Path]]
 
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Give a product of which the tests below kill one part after the other."""
-    with running_desk(tmp_path_factory.mktemp("failing"), HELPDESK_RASA_TIMEOUT="2") as service:
+    folder = tmp_path_factory.mktemp("failing")
+    with running_desk(folder, HELPDESK_RASA_TIMEOUT="3", HELPDESK_ENROLLMENT_CIRCUIT_SECONDS="3") as service:
         yield service
 
 
@@ -48,7 +50,7 @@ def kill(service: Service, name: str) -> None:
 
 
 def test_1_everything_runs(failing: Service) -> None:
-    assert parts(failing) == {"database": True, "retrieval": True, "rasa": True, "enrollment": True}
+    assert parts(failing) == ALL_PARTS
 
 
 def test_2_rasa_is_stuck_then_the_question_is_still_answered_once(failing: Service) -> None:
@@ -71,20 +73,42 @@ def test_2_rasa_is_stuck_then_the_question_is_still_answered_once(failing: Servi
         assert DEGRADED not in later.words
 
 
-def test_3_the_backend_is_down_then_the_truth_is_told_and_questions_are_answered(failing: Service) -> None:
+def test_3_the_backend_hangs_then_a_parent_hears_of_it_within_three_seconds_and_soon_at_once(failing: Service) -> None:
+    hung = psutil.Process(failing.child("reference backend").process.pid)
+    waited = []
+    with closing(Parent(failing.base, token=failing.token("cq-demo-7"))) as parent:
+        hung.suspend()
+        try:
+            for _ in range(failing.settings.enrollment_circuit_failures + 1):
+                started = time.monotonic()
+                assert parent.say("我的报名进度").outcome == "case_unavailable"
+                waited.append(time.monotonic() - started)
+        finally:
+            hung.resume()
+        assert max(waited) < 3
+        assert waited[-1] < min(waited[:-1]) / 2  # the circuit is open: nobody waits for the backend any more
+        ends = time.monotonic() + failing.settings.enrollment_circuit_seconds + 10
+        while not (turn := parent.say("我的报名进度")).cases and time.monotonic() < ends:
+            time.sleep(1)
+        assert [case["state"] for case in turn.cases] == ["审核通过"]
+
+
+def test_4_the_backend_is_down_then_the_truth_is_told_and_questions_are_answered(failing: Service) -> None:
     with closing(Parent(failing.base, token=failing.token("cq-zhang"))) as parent:
         assert [case["state"] for case in parent.say("我的报名进度").cases] == ["待审核"]
         kill(failing, "reference backend")
+        assert "暂时没有回应" in parent.say("我的报名进度").words
+        assert parent.say("刷脸查不到孩子").entries == ["cq-10"]
+    assert parts(failing) == ALL_PARTS | {"enrollment": False}
+    with closing(Parent(failing.base, token=failing.token("cq-chen"))) as parent:
         turn = parent.say("我的报名进度")
         assert (turn.kind, turn.outcome, turn.cases) == ("case", "case_unavailable", [])
         assert Words().say("case_unavailable") in turn.words
-        assert parent.say("刷脸查不到孩子").entries == ["cq-10"]
-    assert parts(failing) == {"database": True, "retrieval": True, "rasa": True, "enrollment": False}
     with closing(Parent(failing.base, token=failing.token("qd-wang"))) as parent:
         assert parent.say("我的报名进度").entries == ["qd-c01"]
 
 
-def test_4_rasa_is_down_then_the_qa_answers_alone_and_says_so(failing: Service) -> None:
+def test_5_rasa_is_down_then_the_qa_answers_alone_and_says_so(failing: Service) -> None:
     kill(failing, "Rasa")
     with closing(Parent(failing.base, city="qingdao")) as parent:
         turn = parent.say("自动填的地址不对")
@@ -231,3 +255,14 @@ def test_sixteen_parents_at_once_are_all_answered(service: Service) -> None:
     with ThreadPoolExecutor(16) as pool:
         answered = list(pool.map(ask, range(16)))
     assert answered == [["cq-10"] if number % 2 else ["qd-b05"] for number in range(16)]
+
+
+def test_the_app_and_the_backend_share_a_key_for_changes_that_rasa_never_sees(service: Service) -> None:
+    names = ("app", "reference backend", "Rasa")
+    app, backend, rasa = (psutil.Process(service.child(name).process.pid) for name in names)
+    key = app.environ()["HELPDESK_ENROLLMENT_WEBHOOK_KEY"]
+    assert len(key) >= 24
+    assert backend.environ()["HELPDESK_ENROLLMENT_WEBHOOK_KEY"] == key
+    assert key not in rasa.environ().values()
+    command = backend.cmdline()
+    assert command[command.index("--notify-url") + 1] == f"{service.base}/api/v1/enrollment/changes"

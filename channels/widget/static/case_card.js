@@ -1,35 +1,68 @@
-// A family's own application: its state, what stands in the way, what to do now.
+// A family's own application: its state, what stands in the way, what to do now, what comes then.
 
 import { layOut } from './answer_layout.js';
 import { day, moment } from './dates.js';
-import { copyOf, fillSlots, keepParts } from './template.js';
+import { copyOf, fillSlots, keepParts, phrase } from './template.js';
 
 export class CaseCard {
   constructor(message) {
     this.application = message.application;
+    this.brief = message.brief;
   }
 
   render() {
+    return this.brief ? this.oneLine() : this.whole();
+  }
+
+  /** One of several children: a line that opens. */
+  oneLine() {
+    const { order, child, state, since } = this.application;
+    const node = fillSlots(copyOf('js-case-brief'), { name: `${order || ''} ${child}`.trim(), state, since: day(since) });
+    node.appendChild(this.whole());
+    return node;
+  }
+
+  whole() {
     const it = this.application;
     const node = copyOf('js-case');
     const problems = it.problems || [];
-    const list = node.querySelector('[data-part="problem-list"]');
-    problems.forEach(({ item, reason }) => list.appendChild(fillSlots(copyOf('js-problem'), { item, reason })));
-    if (it.official_quote) {
-      layOut(node.querySelector('.js-quote-text'), it.official_quote.text);
+    const timeline = it.timeline || [];
+    const quote = it.official_quote;
+    const source = (quote && quote.source) || {};
+    this.list(node, 'problem-list', problems.map(({ item, reason }) => fillSlots(copyOf('js-problem'), { item, reason })));
+    this.list(node, 'timeline-list', timeline.map((reached) => this.reached(reached)));
+    if (quote) {
+      layOut(node.querySelector('.js-quote-text'), quote.text);
     }
     fillSlots(node, {
-      state: it.state, since: day(it.since), meaning: it.meaning, next: it.next, child: it.child, school: it.school,
-      window: this.windowWord(node), id: it.id, as_of: moment(it.as_of),
+      state: it.state, since: day(it.since), meaning: it.meaning, next: it.next, then: it.then, school: it.school,
+      order: it.order ? `${it.order} ` : '', child: it.child, window: this.windowWord(node), id: it.id,
+      as_of: moment(it.as_of), source: source.document, document: source.document, publisher: source.publisher,
+      number: source.number,
     });
     return keepParts(node, {
-      meaning: it.meaning, problems: problems.length, next: it.next, child: it.child, school: it.school,
-      window: typeof it.window_open === 'boolean', quote: it.official_quote,
+      meaning: it.meaning, problems: problems.length, next: it.next, then: it.then, timeline: timeline.length > 1,
+      child: it.child, school: it.school, window: typeof it.window_open === 'boolean', quote,
     });
+  }
+
+  list(node, name, items) {
+    const list = node.querySelector(`[data-part="${name}"]`);
+    items.forEach((item) => list.appendChild(item));
+  }
+
+  reached({ state, since }) {
+    const item = fillSlots(copyOf('js-reached'), { state, since: day(since) });
+    item.querySelector('time').dateTime = since;
+    return item;
   }
 
   windowWord(node) {
     const words = node.querySelector('[data-slot="window"]').dataset;
-    return this.application.window_open ? words.open : words.closed;
+    const { window_open: open, window_closes: until } = this.application;
+    if (!open) {
+      return words.closed;
+    }
+    return until ? phrase(words.until, { until: moment(until) }) : words.open;
   }
 }

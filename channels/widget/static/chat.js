@@ -19,10 +19,10 @@ export class Chat {
     root.addEventListener('chat:restart', () => this.restart());
   }
 
-  /** Opens the conversation of a scope; `token`: of the guardian whom the host app has signed in. */
-  open(scope, token) {
+  /** Opens the conversation of a scope; `token`: of the guardian whom the host app has signed in; `notice`: to tell. */
+  open(scope, token, notice) {
     this.scope = scope;
-    return this.opening(() => this.session.open(scope, token));
+    return this.opening(() => this.session.open(scope, token, notice));
   }
 
   signOut() {
@@ -244,8 +244,9 @@ export class Chat {
       if (this.unsure && said.author === 'parent') {
         this.arrived();
       }
+      const follows = said.author === 'bot' && this.log.atEnd(); // news, read at the end of the talk
       const group = this.log.add(said.author, [said.message], said.at);
-      if (said.author === 'person') {
+      if (said.author === 'person' || follows) {
         this.log.show(group);
       }
     }

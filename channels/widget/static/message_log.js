@@ -16,6 +16,8 @@ class Words {
   }
 }
 
+const NEAR_PX = 120;
+const APART_MS = 20000;
 const RENDERERS = { answer: AnswerCard, case: CaseCard, options: OptionList, text: Words };
 
 export class MessageLog {
@@ -36,14 +38,20 @@ export class MessageLog {
     if (author === 'parent') {
       this.retireFeedback();
     }
-    if (author !== this.lastAuthor || author === 'parent') {
-      this.openGroup(author, at || new Date().toISOString());
+    const time = at || new Date().toISOString();
+    if (author !== this.lastAuthor || author === 'parent' || this.isLater(time)) {
+      this.openGroup(author, time);
     }
     const body = this.group.querySelector('.js-said-body');
     messages.filter((message) => RENDERERS[message.type]).forEach((message) => {
       body.appendChild(new RENDERERS[message.type](message).render());
     });
     return this.group;
+  }
+
+  /** Whether something was said long enough after the last group to stand under a time of its own. */
+  isLater(at) {
+    return new Date(at) - new Date(this.group.querySelector('time').dateTime) > APART_MS;
   }
 
   openGroup(author, at) {
@@ -79,6 +87,12 @@ export class MessageLog {
     const box = this.scrollBox();
     const top = box === this.scroller ? this.scroller.getBoundingClientRect().top : 0;
     box.scrollTop += group.getBoundingClientRect().top - top - 8;
+  }
+
+  /** Whether the newest is in view. */
+  atEnd() {
+    const box = this.scrollBox();
+    return box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
   }
 
   showEnd() {

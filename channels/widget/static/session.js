@@ -11,14 +11,30 @@ export class Session {
   }
 
   /** Resumes or starts; gives the conversation with everything said, and `notice`: what to tell about it. */
-  async open(scope, token) {
+  async open(scope, token, notice) {
     this.keeper.useScope(scope);
     const resumed = token ? await this.resumeSignedIn(token) : await this.resume('guest');
-    if (resumed.conversation) {
-      return resumed;
+    const opened = resumed.conversation ? resumed : await this.start(scope, resumed.rejected ? null : token);
+    return Object.assign(opened, { notice: notice || opened.notice || resumed.notice });
+  }
+
+  /**
+   * Hands in a fresh token for the conversation on the page. Gives `refused`, `apart` where the token belongs to none or to
+   * another conversation, else `kept`: also when nobody answers, since the sign-in stands and the host comes again.
+   */
+  async renew(conversation, token) {
+    if (!conversation || !conversation.signedIn) {
+      return 'apart';
     }
-    const started = await this.start(scope, resumed.rejected ? null : token);
-    return Object.assign(started, { notice: started.notice || resumed.notice });
+    try {
+      await this.api.signIn(conversation, token);
+      return 'kept';
+    } catch (error) {
+      if (error.code === 'token_rejected') {
+        return 'refused';
+      }
+      return error.status === 409 || GONE.includes(error.status) ? 'apart' : 'kept';
+    }
   }
 
   async resume(kind) {

@@ -35,11 +35,15 @@ export class Visitor {
     this.timer = setTimeout(() => this.open(null), delay);
   }
 
-  /** One thing after the other, so that two changes never open two conversations. */
   open(token) {
+    this.next(() => this.chat.open(this.scope, token));
+  }
+
+  /** One thing after the other, so that two changes never open two conversations. */
+  next(change) {
     clearTimeout(this.timer);
     this.hasOpened = true;
-    this.queue = this.queue.then(() => this.chat.open(this.scope, token));
+    this.queue = this.queue.then(change);
   }
 
   told(message) {
@@ -62,7 +66,17 @@ export class Visitor {
   }
 
   signedIn({ token }) {
-    this.open(token);
+    this.next(() => this.renew(token));
+  }
+
+  /** Where its guardian is signed in already a token renews, and nothing moves; else their conversation is opened. */
+  async renew(token) {
+    const answer = await this.session.renew(this.chat.conversation, token);
+    if (answer === 'apart') {
+      await this.chat.open(this.scope, token);
+    } else if (answer === 'refused') {
+      await this.chat.open(this.scope, null, 'tokenRejected'); // the family's talk is put away
+    }
   }
 
   signedOut() {

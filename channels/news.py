@@ -1,0 +1,175 @@
+"""News of one's own application: what the backend announces appears in the chats of its guardian, once.
+
+A city's system posts signed changes, or is asked for them at intervals. What is shown is looked up anew for the
+guardian, by the same check as when they ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import timedelta
+from math import inf
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.actions.case import case_messages
+from bot.actions.desk import Desk
+from bot.actions.own_cases import disclose, look_up, viewer_of
+from conversations.news import AnnouncedChange
+from conversations.reply import Message, TextMessage
+from core import clock
+from core.errors import MalformedRequestError, NotFoundError, SignatureRejectedError
+from enrollment.errors import EnrollmentError, SignatureError, UnavailableError
+from enrollment.models import Change
+from enrollment.signing import NONCE_SECONDS, Signer
+
+log = logging.getLogger(__name__)
+ROUND = 1.0
+"""Seconds between two rounds that look for something to tell; a posted change starts one at once."""
+OPEN_FOR = timedelta(days=1)
+"""A conversation counts as open for so long after its last message."""
+_LONGEST = 10_000
+
+
+class NewsDesk:
+    """Receives the backend's announcements and tells them; `run` is its one background task.
+
+    Args:
+        desk: what looking up and saying needs.
+        signer: checks the backend's posted changes; None: none are accepted.
+        poll_seconds: how often the backend is asked for changes; 0: never.
+    """
+
+    def __init__(self, desk: Desk, signer: Signer | None, poll_seconds: float) -> None:
+        self._desk, self._signer, self._poll_seconds = desk, signer, poll_seconds
+        self._wake = asyncio.Event()
+        self._asked_at = -inf
+        self._begin: int | None = None
+
+    async def receive(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+        """Take a posted change in; once it is kept, it is told, even if this process ends now.
+
+        Raises:
+            NotFoundError: posted changes are not configured.
+            SignatureRejectedError: the signature is missing, wrong, too old, or was used before.
+            MalformedRequestError: the body is no change.
+        """
+        if self._signer is None:
+            raise NotFoundError("没有这个接口。")
+        call, news, now = self._desk.store.call, self._desk.news, clock.now()
+        try:
+            nonce = self._signer.check(method, target, body, headers, now)
+        except SignatureError as error:
+            log.warning("posted change refused: %s", type(error).__name__)
+            raise SignatureRejectedError("签名无效。") from error
+        try:
+            change = Change.model_validate_json(body)
+        except ValidationError as error:
+            raise MalformedRequestError("请求格式不对。") from error
+        if not await call(news.use_nonce, nonce, now, timedelta(seconds=NONCE_SECONDS)):
+            raise SignatureRejectedError("签名已经用过。")
+        await call(news.receive, _announced(change), now)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Tell what is new, round by round, until cancelled; a fault costs a round, not the task."""
+        while True:
+            self._wake.clear()
+            for step in (self._ask_backend, self._tell_changes, self._tell_waiting):
+                try:
+                    await step()
+                except (EnrollmentError, SQLAlchemyError) as error:
+                    log.warning("news: %s: %s", step.__name__, type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), ROUND)
+
+    async def _ask_backend(self) -> None:
+        if not self._poll_seconds or time.monotonic() < self._asked_at + self._poll_seconds:
+            return
+        self._asked_at = time.monotonic()
+        call, news, backend = self._desk.store.call, self._desk.news, self._desk.backend
+        last = await call(news.last_change)
+        if last is None:
+            self._begin = await backend.latest_change() if self._begin is None else self._begin
+            last = self._begin
+        for change in await backend.changes_after(last):
+            await call(news.receive, _announced(change), clock.now())
+
+    async def _tell_changes(self) -> None:
+        call, news = self._desk.store.call, self._desk.news
+        untold = await call(news.untold)
+        for newest, passed in _by_application(untold):
+            if newest.at > clock.now() - OPEN_FOR:
+                try:
+                    await self._tell(newest)
+                except UnavailableError:
+                    raise  # nor can the others be looked up now
+                except EnrollmentError as error:
+                    log.warning("news: change %s: %s", newest.id, type(error).__name__)
+                    continue
+            await call(news.close, passed, clock.now())
+
+    async def _tell(self, change: AnnouncedChange) -> None:
+        call, news, now = self._desk.store.call, self._desk.news, clock.now()
+        for conversation in await call(news.conversations_of, change.guardian, change.city, now - OPEN_FOR):
+            await self._tell_in(conversation, "case_news", f"change:{change.id}", change.application_id)
+
+    async def _tell_waiting(self) -> None:
+        call, news = self._desk.store.call, self._desk.news
+        waiting = await call(news.waiting)
+        if not waiting or not await self._desk.backend.ready():
+            return
+        for conversation, since in waiting:
+            if since > clock.now() - OPEN_FOR:
+                await self._tell_in(conversation, "case_back", f"back:{since.isoformat()}")
+            await call(news.stop_waiting, conversation)
+
+    async def _tell_in(self, conversation_id: str, words: str, key: str, application_id: str | None = None) -> None:
+        """Say in one conversation how its guardian's application stands, or all of them."""
+        desk = self._desk
+        viewer = viewer_of(await desk.store.call(desk.store.get, conversation_id))
+        if viewer is None:
+            return
+        seen = await look_up(desk, viewer, "news", lately=False)
+        chosen = [one for one in seen.applications if application_id in (None, one.id)]
+        if application_id and not chosen:
+            return
+        cards = await disclose(desk, viewer, "news", seen, chosen)
+        messages: list[Message] = [TextMessage(text=desk.words.say(words)), *case_messages(desk, viewer.city, cards)]
+        await desk.store.call(desk.news.announce, conversation_id, key, messages, clock.now())
+
+
+def _announced(change: Change) -> AnnouncedChange:
+    return AnnouncedChange(**{name: getattr(change, name) for name in AnnouncedChange.__slots__})
+
+
+def _by_application(changes: Iterable[AnnouncedChange]) -> list[tuple[AnnouncedChange, list[int]]]:
+    """Return the newest change of each application with the ids of all: what passed meanwhile is no news any more."""
+    newest: dict[tuple[str, str], tuple[AnnouncedChange, list[int]]] = {}
+    for change in changes:
+        _, passed = newest.get((change.city, change.application_id), (change, []))
+        newest[change.city, change.application_id] = (change, [*passed, change.id])
+    return list(newest.values())
+
+
+router = APIRouter(prefix="/api/v1/enrollment", tags=["enrollment"])
+
+
+@router.post("/changes", status_code=204)
+async def receive_change(request: Request) -> Response:
+    """Take in a change of an application that the enrolment backend announces; signed."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST:
+            raise MalformedRequestError("请求太长。")
+    desk: NewsDesk = request.app.state.news
+    target = request.scope["raw_path"].decode("ascii") + (f"?{request.url.query}" if request.url.query else "")
+    await desk.receive(request.method, target, dict(request.headers), bytes(body))
+    return Response(status_code=204)

@@ -1,0 +1,146 @@
+"""News of families' applications, on SQL: what the backend announced, and what was told of it in which conversation.
+
+All functions block; coroutines call them through `ConversationStore.call`. A change is kept before it is confirmed to
+the backend, and told once in each conversation, whichever process tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from conversations.reply import Message
+from conversations.tables import AnnouncementRow, CaseWaitRow, ChangeRow, ConversationRow, NonceRow, SaidRow, TurnRow
+
+_MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+_CHANGES_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedChange:
+    """A step of an application that the backend announced; `id` is the backend's and grows."""
+
+    id: int
+    guardian: str
+    city: str
+    application_id: str
+    state: str
+    at: datetime
+
+
+class NewsStore:
+    """The backend's announcements, and who was told."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def use_nonce(self, nonce: str, now: datetime, lifetime: timedelta) -> bool:
+        """Keep a signed call's nonce; False if it was used before. Those older than `lifetime` are forgotten."""
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(delete(NonceRow).where(NonceRow.at < now - lifetime))
+                connection.execute(insert(NonceRow).values(nonce=nonce, at=now))
+        except IntegrityError:
+            return False
+        return True
+
+    def receive(self, change: AnnouncedChange, now: datetime) -> bool:
+        """Keep a change until it is told; False if it is known already."""
+        values = {name: getattr(change, name) for name in change.__slots__}
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(insert(ChangeRow).values(**values, received_at=now))
+        except IntegrityError:
+            return False
+        return True
+
+    def last_change(self) -> int | None:
+        """Return the highest number of a change that was received, or None before the first."""
+        with self.engine.connect() as connection:
+            return connection.execute(select(func.max(ChangeRow.id))).scalar()
+
+    def untold(self) -> list[AnnouncedChange]:
+        """Return the changes that are not told yet, oldest first, at most 100."""
+        columns = [getattr(ChangeRow, name) for name in AnnouncedChange.__slots__]
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                select(*columns).where(ChangeRow.told_at.is_(None)).order_by(ChangeRow.id).limit(100)
+            )
+            return [AnnouncedChange(*row) for row in rows]
+
+    def close(self, change_ids: Sequence[int], now: datetime) -> None:
+        """Note that changes are told, and forget whose they were; the last one's number is kept, others for a day."""
+        with self.engine.begin() as connection:
+            told = update(ChangeRow).where(ChangeRow.id.in_(change_ids))
+            connection.execute(told.values(told_at=now, guardian="", application_id=""))
+            newest = select(func.max(ChangeRow.id)).scalar_subquery()
+            connection.execute(delete(ChangeRow).where(ChangeRow.told_at < now - _CHANGES_KEPT, ChangeRow.id < newest))
+
+    def forget(self, guardian: str, now: datetime) -> int:
+        """Forget a guardian's changes that were not told yet; return how many."""
+        untold = update(ChangeRow).where(ChangeRow.guardian == guardian)
+        with self.engine.begin() as connection:
+            return connection.execute(untold.values(told_at=now, guardian="", application_id="")).rowcount
+
+    def conversations_of(self, guardian: str, city: str, since: datetime) -> list[str]:
+        """Return the conversations that the guardian is signed in to, and that were used since a moment."""
+        used = select(TurnRow.id).where(TurnRow.conversation_id == ConversationRow.id, TurnRow.started_at >= since)
+        wanted = select(ConversationRow.id).where(
+            ConversationRow.guardian == guardian,
+            ConversationRow.guardian_city == city,
+            (ConversationRow.created_at >= since) | used.exists(),
+        )
+        with self.engine.connect() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def announce(self, conversation_id: str, key: str, messages: list[Message], now: datetime) -> bool:
+        """Say something in a conversation that nobody has asked for just now, once for each `key`.
+
+        Returns:
+            False if it was said before, or a person handles the conversation: then nothing is said.
+        """
+        shown: list[dict[str, Any]] = _MESSAGES.dump_python(messages, mode="json")
+        counted = (
+            update(ConversationRow)
+            .where(ConversationRow.id == conversation_id, ConversationRow.owner == "bot")
+            .values(last_seq=ConversationRow.last_seq + len(shown))
+            .returning(ConversationRow.last_seq)
+        )
+        same = {"conversation_id": conversation_id, "turn": 0, "author": "bot", "at": now}
+        try:
+            with self.engine.begin() as connection:
+                last = connection.execute(counted).scalar()
+                if last is None:
+                    return False
+                connection.execute(insert(AnnouncementRow).values(conversation_id=conversation_id, key=key, at=now))
+                first = last - len(shown) + 1
+                rows = [{**same, "seq": first + n, "message": message} for n, message in enumerate(shown)]
+                connection.execute(insert(SaidRow), rows)
+        except IntegrityError:
+            return False
+        return True
+
+    def wait_for_backend(self, conversation_id: str, now: datetime) -> None:
+        """Note that a parent wants to be told their case once the backend answers again."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(CaseWaitRow).where(CaseWaitRow.conversation_id == conversation_id))
+            connection.execute(insert(CaseWaitRow).values(conversation_id=conversation_id, since=now))
+
+    def waiting(self) -> list[tuple[str, datetime]]:
+        """Return the conversations that wait for the backend, longest first, with the moment since when."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                select(CaseWaitRow.conversation_id, CaseWaitRow.since).order_by(CaseWaitRow.since)
+            )
+            return [(row.conversation_id, row.since) for row in rows]
+
+    def stop_waiting(self, conversation_id: str) -> None:
+        """Forget that a conversation waits."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(CaseWaitRow).where(CaseWaitRow.conversation_id == conversation_id))
