@@ -26,7 +26,7 @@ async def open_conversation(request: Request, body: NewConversation) -> OpenedCo
     """Open a conversation."""
     parts = services(request)
     parts.limits.check(request)
-    scope, store = Scope(body.city, body.district, body.stage), parts.desk.store
+    scope, store = Scope(body.city, parts.desk.entities.district(body.district), body.stage), parts.desk.store
     with parts.metrics.token_refusals():
         identity = await read_token(parts.settings, parts.keys, body.token) if body.token is not None else None
         opening = opening_messages(parts.desk, Scope(body.city or (identity.city if identity else None)))  # type: ignore[arg-type]

@@ -26,8 +26,9 @@ def make_route(secret: str) -> Route:
         executor.register_action(action())
 
     async def run_action(request: Request) -> Response:
-        given = request.headers.get("x-helpdesk-secret", "")
-        if not secret or not hmac.compare_digest(given, secret):
+        # Headers arrive as Latin-1; compared as bytes, since `compare_digest` refuses words with other letters.
+        given = request.headers.get("x-helpdesk-secret", "").encode("latin-1")
+        if not secret or not hmac.compare_digest(given, secret.encode()):
             raise NotAuthenticatedError("wrong or missing X-Helpdesk-Secret")
         call = from_json(await request.body())
         try:

@@ -340,8 +340,10 @@ class ConversationStore:
             )
 
     def _read_secret_hash(self, conversation_id: str) -> str:
-        with self.engine.connect() as connection:
-            known: str | None = connection.execute(_SECRET, {"conversation": conversation_id}).scalar()
+        known: str | None = None
+        if conversation_id.isprintable():  # PostgreSQL refuses a text with a zero character
+            with self.engine.connect() as connection:
+                known = connection.execute(_SECRET, {"conversation": conversation_id}).scalar()
         if known is None:
             raise NotAuthenticatedError(_NOT_AUTHENTICATED)
         return known

@@ -17,12 +17,14 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import ModelMissingError
+from retrieval.circumstances import CIRCUMSTANCES_FILE
 from retrieval.encoder import Vectors
 
 NEIGHBOURS = 40
 MANIFEST = "manifest.json"
 _TRAINED_BY = (
     "branches",
+    "circumstances",
     "corpus",
     "encoder",
     "grams",
@@ -91,6 +93,7 @@ def code_digest() -> str:
         digest.update((NLU / f"{intent}.yml").read_bytes())
     for name in _TRAINED_BY:
         digest.update((folder / f"{name}.py").read_bytes())
+    digest.update(CIRCUMSTANCES_FILE.read_bytes())
     return digest.hexdigest()[:16]
 
 

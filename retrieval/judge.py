@@ -110,7 +110,10 @@ class Judge:
         candidates = tuple(
             Candidate(ranked.entry_ids[i], float(chances[i]), dict(zip(FEATURES, rows[i], strict=True))) for i in order
         )
-        return Judgement(self.decide(candidates[0].confidence), candidates, text)
+        decision = self.decide(candidates[0].confidence)
+        if decision == "answer" and len(set(filter(str.isalnum, text))) == 1:
+            decision = "clarify"  # one letter is no question, however plainly it points to an entry
+        return Judgement(decision, candidates, text)
 
     def decide(self, confidence: float) -> Literal["answer", "clarify", "none"]:
         """Return the decision for the best candidate's confidence."""

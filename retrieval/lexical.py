@@ -15,11 +15,16 @@ import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
+from retrieval.circumstances import circumstance_grams
 from retrieval.grams import all_grams, char_grams
 
 NONE = "none"
 SHARPNESS = 4.0  # of the softmax that turns margins into probabilities
-_VIEWS: dict[str, Callable[[str], Sequence[str]]] = {"characters": char_grams, "sounds": all_grams}
+_VIEWS: dict[str, Callable[[str], Sequence[str]]] = {
+    "characters": char_grams,
+    "sounds": all_grams,
+    "circumstances": circumstance_grams,
+}
 
 
 @dataclass
@@ -102,7 +107,7 @@ def train_lexical(
     Args:
         texts: questions in normal form.
         labels: an entry's id, or "none".
-        view: `characters`, or `sounds` (characters and pinyin).
+        view: `characters`, `sounds` (characters and pinyin) or `circumstances` (characters, places and people).
         strength: the support vector machine's C, the inverse of its regularisation.
         rarest: grams in fewer texts are left out.
     """

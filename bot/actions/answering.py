@@ -28,7 +28,7 @@ def narrow_scope(work: Work) -> None:
 
 
 def scope_told(work: Work) -> Scope:
-    """Return the scope with what the words tell of it; a city that the host has set stays."""
+    """Return the scope with what the words of a question tell of it; a city that the host has set stays."""
     named = work.named
     if work.scope.city and named.city and named.city != work.scope.city and work.memory.city_is_fixed:
         return work.scope
@@ -37,8 +37,12 @@ def scope_told(work: Work) -> Scope:
 
 
 def judgement_of(work: Work, question: str, city: City) -> Judgement:
-    """Return what a question comes to in a city; alone or, where it needs that, with the message before."""
-    alone, before = alone_judgement(work, question, city), work.memory.last_question
+    """Return what a question comes to in a city; alone or, where it needs that, with the message before.
+
+    What names another city does not go on from a question that was asked of this one.
+    """
+    alone = alone_judgement(work, question, city)
+    before = work.memory.last_question if work.named.city in (None, city) else None
     key = (before, question, city)
     if before and key not in work.found.judged:
         work.found.judged[key] = work.desk.retriever.search_in_context(alone, before, city)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -26,6 +27,12 @@ class Named:
         return any((self.city, self.district, self.stage))
 
 
+# What may stand around a place's name without asking anything: 「我家住合川」, 「娃在北碚读书」, 「那青岛的呢」.
+_AROUND = re.compile(
+    r"(我们|我家|我|俺们|俺|咱们|咱|家里|家|孩子|小孩|娃娃|娃儿|娃|户口|住在|住|在报名|在|是|的|属于|人|这边|那边|这里|那里|这儿"
+    r"|那儿|这|那|读书|上学|用|换成|改成|换|现在|准备|打算|呢|吧|嘛|哈|哦|啊|呀|[,.。!?、;: ])*"
+)
+_SCOPE = ("city", "platform", "district", "stage")
 _CHILDREN = {"first": 1, "second": 2, "third": 3}
 
 
@@ -40,6 +47,10 @@ class EntityReader:
             for canonical, surfaces in forms.items()
             for surface in surfaces
         }
+        districts = [(surface, name) for name, forms in patterns["phrases"]["district"].items() for surface in forms]
+        self._districts = sorted(districts, key=lambda pair: len(pair[0]), reverse=True)
+        places = [surface for label, surface in self._canonical if label in _SCOPE]
+        self._place = re.compile("|".join(map(re.escape, sorted(places, key=len, reverse=True))))
         self._district_city = {d: city for city, districts in patterns["district_city"].items() for d in districts}
         self._platform_city: dict[str, str] = patterns["platform_city"]
         self._system_city = {term: city for city, terms in patterns["system_terms"].items() for term in terms}
@@ -49,6 +60,19 @@ class EntityReader:
         """Find what the text (normal form) names, without Rasa."""
         found = ((entity.label_, entity.text) for entity in self._pipeline(text).ents)
         return self._named(found, text)
+
+    def district(self, name: str | None) -> str | None:
+        """Return a district that the host names, in canonical form; one that we don't know stays as it is.
+
+        >>> EntityReader().district("重庆市彭水苗族土家族自治县")
+        '彭水县'
+        """
+        return next((canonical for surface, canonical in self._districts if name and surface in name), name)
+
+    def only_tells_scope(self, text: str) -> bool:
+        """Return whether a text (normal form) names a place, platform or stage and says nothing else."""
+        around, named = self._place.subn("", text)
+        return named > 0 and _AROUND.fullmatch(around) is not None
 
     def from_rasa(self, entities: Iterable[Mapping[str, Any]], text: str) -> Named:
         """Map the entities that Rasa found in `text`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.actions.answering import answered, no_answer
 from bot.actions.choosing import go_on
 from bot.actions.desk import Work
-from conversations.reply import Reply
+from conversations.reply import Pending, Reply
 from core.outcomes import Outcome
 from retrieval.judge import Candidate, Judgement
 
@@ -44,12 +44,17 @@ async def confirm(work: Work) -> Reply:
 
 
 async def note_scope(work: Work) -> Reply:
-    """Note the city, district or stage that the parent tells, and go on with what waited for it."""
-    pending = work.memory.pending
-    named = work.named
+    """Note the city, district or stage that the parent tells, and go on with what waited for it.
+
+    After an answer, another city asks the same question there: 「青岛的呢」. So told, it counts even where the host has
+    set a city.
+    """
+    pending, named, before = work.memory.pending, work.named, work.scope.city
     work.scope = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
     if work.scope.city is None:
         return work.reply(Outcome.SCOPE_NOTED, [work.say("city_unknown_district")])
+    if pending is None and before not in (None, work.scope.city):
+        pending = Pending(ask="city", question=work.memory.last_question)
     return await go_on(work, pending)
 
 

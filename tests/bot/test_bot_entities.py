@@ -7,6 +7,7 @@ import pytest
 from bot.actions.entities import EntityReader, Named
 from bot.components.entity_rules import load_patterns
 from core.scope import CITIES
+from knowledge.loader import load_knowledge
 from retrieval.normalise import normalise
 
 PATTERNS = load_patterns()
@@ -83,6 +84,49 @@ def test_scope_is_told_by_city_district_or_stage_only() -> None:
     assert Named(stage="幼升小").tells_scope
     assert not Named(child=1).tells_scope
     assert not NOTHING.tells_scope
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "合川",
+        "我是武隆的",
+        "我们在北碚区",
+        "我家住彭水",
+        "娃在铜梁读书",
+        "那青岛的呢",
+        "换成重庆",
+        "在渝北报名",
+        "用渝快办",
+        "孩子户口在忠县。",
+    ],
+)
+def test_a_place_and_the_words_around_it_tell_the_place_only(reader: EntityReader, text: str) -> None:
+    assert reader.read(normalise(text)).city
+    assert reader.only_tells_scope(normalise(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "渝北区刷脸查不到孩子",
+        "渝北报名",
+        "渝快办怎么注册",
+        "重庆几个账号能绑",
+        "青岛的审核通过了吗",
+        "合川和渝北怎么选",
+        "北碚的截止了没",
+    ],
+)
+def test_a_place_with_anything_else_may_be_a_question(reader: EntityReader, text: str) -> None:
+    assert not reader.only_tells_scope(normalise(text))
+
+
+def test_no_question_only_tells_a_place(reader: EntityReader) -> None:
+    known = load_knowledge()
+    asked = [question for entry in known.entries.values() for question in (entry.question, *entry.similar_questions)]
+    asked += [miss.q for miss in known.near_misses]
+    assert [question for question in asked if reader.only_tells_scope(normalise(question))] == []
 
 
 def test_rasas_entities_are_read_like_ours(reader: EntityReader) -> None:

@@ -99,7 +99,9 @@ class TestOpening:
         with pytest.raises(NotAuthenticatedError):
             store.authenticate(opened(store).id, secret)
 
-    @pytest.mark.parametrize("unknown", ["1947f702-c75d-41f1-8cbe-7fa71f04ef06", "", "no such id", "x" * 200])
+    @pytest.mark.parametrize(
+        "unknown", ["1947f702-c75d-41f1-8cbe-7fa71f04ef06", "", "no such id", "x" * 200, "\x00", "\ud800"]
+    )
     def test_unknown_conversation_is_told_like_a_wrong_secret(self, store: ConversationStore, unknown: str) -> None:
         with pytest.raises(NotAuthenticatedError, match="会话不存在或密钥不对"):
             store.authenticate(unknown, "no such conversation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,9 +11,9 @@ from core.scope import CITIES, City
 from core.settings import ROOT
 from evaluation.questions import load_questions
 from knowledge.loader import Knowledge, load_knowledge
-from retrieval.branches import BranchJudge
 from retrieval.corpus import examples_of
 from retrieval.normalise import normalise
+from retrieval.ranking import two_grams
 from retrieval.retriever import Retriever
 
 TITLES = [(entry.id, entry.question, entry.city) for entry in load_knowledge().entries.values()]
@@ -71,36 +71,28 @@ def test_threads_find_what_one_thread_finds(retriever: Retriever) -> None:
     assert [(j.decision, j.best, j.confidence) for j in together] == [(j.decision, j.best, j.confidence) for j in alone]
 
 
-def test_branches_decided_are_right(branches: BranchJudge) -> None:
-    count: Counter[str] = Counter()
-    for question in DEVELOPMENT:
-        if question.kind == "branch" and question.has_branch:
-            decided = branches.decide(question.expect[0], normalise(question.q))
-            count["asked"] += question.branch is not None
-            count["decided"] += decided is not None
-            count["right"] += decided is not None and decided == question.branch
-    assert count["asked"] >= 200
-    assert count["right"] / count["decided"] >= 0.9
-    assert count["right"] / count["asked"] >= 0.6
+@pytest.mark.parametrize("city", CITIES)
+def test_a_single_letter_is_never_answered(retriever: Retriever, known: Knowledge, city: City) -> None:
+    letters = sorted({c for e in known.entries.values() for q in e.similar_questions for c in normalise(q)})
+    assert len(letters) > 1000
+    for text in (letters, [f"{letter},{letter}?" for letter in letters]):
+        assert "answer" not in {judgement.decision for judgement in retriever.search_all(text, city)}
 
 
-@pytest.mark.parametrize(
-    ("entry_id", "text", "branch"),
-    [
-        ("cq-19", "办件还是待审核,图片传错了", "pending"),
-        ("cq-19", "已经在审核了,图片传错了", "in_review"),
-        ("cq-19", "图片传错了怎么办", None),
-        ("cq-16", "购房合同传哪几页", None),
-        ("no such entry", "图片传错了", None),
-    ],
-)
-def test_branch_is_decided_by_the_words_or_not_at_all(
-    branches: BranchJudge, known: Knowledge, entry_id: str, text: str, branch: str | None
+@pytest.mark.parametrize("city", CITIES)
+@pytest.mark.parametrize("length", [4, 8, 16])
+def test_known_characters_in_no_known_order_are_not_answered(
+    retriever: Retriever, known: Knowledge, city: City, length: int
 ) -> None:
-    decided = branches.decide(entry_id, normalise(text))
-    if branch == "pending":
-        branch = next(b.id for b in known.entries["cq-19"].branches if b.id != "in_review")
-    assert decided == branch
+    dice = random.Random(length)
+    asked = [normalise(q) for e in known.entries.values() for q in (e.question, *e.similar_questions)]
+    pairs = {pair for question in asked for pair in two_grams(question)}
+    letters = sorted({c for question in asked for c in question if "\u4e00" <= c <= "\u9fff"})
+    texts = ["".join(dice.choices(letters, k=length)) for _ in range(2500)]
+    texts = [text for text in texts if pairs.isdisjoint(two_grams(text)[1:-1])]
+    assert len(texts) > 200
+    answered = [judgement for judgement in retriever.search_all(texts, city) if judgement.decision == "answer"]
+    assert len(answered) <= 0.002 * len(texts)
 
 
 @pytest.mark.parametrize("city", CITIES)

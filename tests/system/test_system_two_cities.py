@@ -1,0 +1,106 @@
+"""The same question, two cities: asked without a city the bot asks for it, and each city answers in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+from parent_client import Parent, Turn
+from resembling import PAIRS, known, open_questions, some
+
+from bot.components.entity_rules import load_patterns
+from core.scope import City
+
+pytestmark = pytest.mark.system
+APlace = Callable[..., Parent]
+NAMES: dict[City, str] = {"chongqing": "重庆", "qingdao": "青岛"}
+BOTH_WAYS = [(pair, side) for pair in PAIRS for side in (0, 1)]
+EACH = 3
+BATCH = known().documents["cq-2025-3"].districts
+ENDED = "2025年度第三批次口径,以当年官方通知为准"
+ELSEWHERE = "其他区县的时间安排不同"
+DISTRICTS = {
+    name: load_patterns()["phrases"]["district"][name] for name in load_patterns()["district_city"]["chongqing"]
+}
+
+
+def cities_in(turn: Turn) -> set[str]:
+    """Return the cities whose entries a turn answers with or offers."""
+    offered = [option["entry_id"] for option in turn.options if option["entry_id"]]
+    return {known().entries[entry_id].city for entry_id in (*turn.entries, *offered)}
+
+
+@pytest.mark.parametrize(("pair", "side"), BOTH_WAYS, ids=["-".join(p[:: 1 - 2 * s]) for p, s in BOTH_WAYS])
+def test_a_question_of_one_city_never_gets_the_others_answer(
+    a_parent: APlace, pair: tuple[str, str], side: int
+) -> None:
+    own, other = (known().entries[entry_id] for entry_id in (pair[side], pair[1 - side]))
+    for question in some(open_questions(own.id), EACH):
+        assert a_parent(city=own.city).say(question).entries in ([own.id], []), question
+        there = a_parent(city=other.city).say(question)
+        assert cities_in(there) <= {other.city}, question
+
+
+@pytest.mark.parametrize(("pair", "side"), BOTH_WAYS, ids=["-".join(p[:: 1 - 2 * s]) for p, s in BOTH_WAYS])
+def test_the_city_is_asked_then_told_then_changed_in_words(a_parent: APlace, pair: tuple[str, str], side: int) -> None:
+    own, other = (known().entries[entry_id] for entry_id in (pair[side], pair[1 - side]))
+    for question in some(open_questions(own.id), EACH):
+        parent = a_parent()
+        asked = parent.say(question)
+        assert (asked.kind, asked.outcome, asked.answers) == ("clarify", "asked_city", []), question
+        assert [option["city"] for option in asked.options] == ["chongqing", "qingdao"]
+        assert parent.press(NAMES[own.city]).entries == [own.id], question
+        there = parent.say(f"{NAMES[other.city]}的呢")
+        assert there.kind in ("answer", "clarify", "no_answer"), question
+        assert cities_in(there) <= {other.city}, question
+        assert parent.transcript()["city"] == other.city
+        assert there.entries == a_parent(city=other.city).say(question).entries, question
+        assert parent.say(f"{NAMES[own.city]}的呢").entries == [own.id], question
+
+
+def test_a_city_told_by_itself_counts_and_one_named_in_a_question_does_not_where_the_host_has_set_a_city(
+    a_parent: APlace,
+) -> None:
+    parent = a_parent(city="chongqing")
+    assert parent.say("一个账号能绑定几个孩子").entries == ["cq-08"]
+    assert cities_in(parent.say("爱山东里双胞胎怎么报名")) <= {"chongqing"}
+    assert parent.transcript()["city"] == "chongqing"
+    assert parent.say("一个账号能绑定几个孩子").entries == ["cq-08"]
+    assert parent.say("青岛的呢").entries == ["qd-b12"]
+    assert parent.transcript()["city"] == "qingdao"
+
+
+@pytest.mark.parametrize("district", DISTRICTS)
+def test_a_district_gets_the_answer_and_outside_the_batch_its_note_too(a_parent: APlace, district: str) -> None:
+    for told, words in product(DISTRICTS[district], ("我们在{}", "我家住{}", "我是{}的")):
+        parent = a_parent()
+        assert parent.say(words.format(told)).outcome == "scope_noted", told
+        noted = parent.transcript()
+        assert (noted["city"], noted["district"]) == ("chongqing", district), told
+        card = parent.say("刷脸查不到孩子").answers[0]
+        assert card["entry"]["id"] == "cq-10"
+        assert card["note"].startswith(ENDED)
+        assert (ELSEWHERE in card["note"]) is (district not in BATCH), told
+
+
+@pytest.mark.parametrize(
+    ("named", "district"),
+    [
+        ("彭水", "彭水县"),
+        ("彭水苗族土家族自治县", "彭水县"),
+        ("重庆市北碚区", "北碚区"),
+        ("渝中", "渝中区"),
+        ("某某镇", "某某镇"),
+    ],
+)
+def test_a_district_that_the_host_names_otherwise_is_known(a_parent: APlace, named: str, district: str) -> None:
+    parent = a_parent(city="chongqing", district=named)
+    assert parent.opening["district"] == district
+    note = parent.say("刷脸查不到孩子").answers[0]["note"]
+    assert (ELSEWHERE in note) is (district not in BATCH)
+
+
+def test_an_answer_of_an_ended_period_is_shown_as_that_years(a_parent: APlace) -> None:
+    card = a_parent(city="chongqing", district="忠县").say("购房合同传哪几页").answers[0]
+    assert (card["note"], card["entry"]["source"]["year"]) == (ENDED, 2025)
