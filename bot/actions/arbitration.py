@@ -3,8 +3,8 @@
 Rasa tells what kind of turn a message is; retrieval whether an official entry answers it. A message that retrieval
 answers with certainty is a question, whatever it looked like; a message about one's own case stays one unless Rasa
 itself is in doubt, and one that retrieval can't answer becomes one if Rasa thinks of it at all. What was said before
-counts only where Rasa is in doubt: 「好的我试试」 asks nothing. The figures were chosen on the development sets. A message
-that names a place and says nothing else tells the place, whatever the two make of it.
+counts only where Rasa is in doubt: 「好的我试试」 asks nothing. The figures were chosen on the development sets.
+A message that names a place and says nothing else tells the place, whatever the two make of it.
 """
 
 from __future__ import annotations
