@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from bot.actions import arbitration
 from bot.actions.answering import answer_question, search_ahead
 from bot.actions.choosing import choose
+from bot.actions.courtesies import without_courtesies
 from bot.actions.desk import Desk, Found, OpenTurn, Work, finish
 from channels.rasa import RasaClient
 from conversations.reply import Message, Reply, TextMessage
@@ -123,7 +124,8 @@ async def do_choice(incoming: Incoming) -> FinishedTurn | None:
 async def understand(incoming: Incoming) -> FinishedTurn | None:
     """Let Rasa choose the action, which leaves its reply."""
     turn, _ = incoming.opened
-    sending = asyncio.create_task(incoming.rasa.send(incoming.conversation_id, turn.id, normalise(turn.text)))
+    words = without_courtesies(normalise(turn.text))
+    sending = asyncio.create_task(incoming.rasa.send(incoming.conversation_id, turn.id, words))
     try:
         try:
             for _ in range(_UNTIL_SENT):

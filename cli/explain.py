@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bot.actions.courtesies import without_courtesies
 from bot.actions.entities import EntityReader
 from cli.ask import cities_named
 from cli.train import RASA_MODEL
@@ -56,7 +57,7 @@ def explain(
     models = _Models(load_retriever(folder, known, current.encoder_folder), load_branches(folder), known)
     plain = normalise(mask_personal_data(strip_invisible(text)))
     page = Console(width=_WIDTH, highlight=False)
-    page.print(_facts(plain, text, before, _understood(current, plain) if rasa else None))
+    page.print(_facts(plain, text, before, _understood(current, without_courtesies(plain)) if rasa else None))
     for one in cities:
         _explain_city(page, models, plain, before, one)
 

@@ -35,6 +35,7 @@ export class CaseCard {
       layOut(node.querySelector('.js-quote-text'), quote.text);
     }
     fillSlots(node, {
+      title: it.id, whose: it.order ? `：${it.order} ${it.child}` : '',
       state: it.state, since: day(it.since), meaning: it.meaning, next: it.next, then: it.then, school: it.school,
       order: it.order ? `${it.order} ` : '', child: it.child, window: this.windowWord(node), id: it.id,
       as_of: moment(it.as_of), source: source.document, document: source.document, publisher: source.publisher,
