@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ from conversations.audit_seal import own_key
 from conversations.audit_verify import Verdict
 from conversations.migrate import migrate
 from conversations.storage import ConversationStore, open_engine
-from conversations.tables import AuditEndRow, AuditRow, PseudonymRow
+from conversations.tables import AuditEndRow, AuditRow, PseudonymRow, PseudonymUseRow
+from core import clock
 from core.errors import SettingsError
 from core.private_files import read_or_make
 from core.settings import ROOT, Settings
@@ -98,6 +100,19 @@ class TestRecording:
         with engine.connect() as connection:
             kinds = connection.execute(select(PseudonymRow.kind, func.count()).group_by(PseudonymRow.kind))
             assert dict(map(tuple, kinds)) == {"guardian": 5, "application": 10}
+
+    def test_each_use_of_a_pseudonym_is_noted_to_the_hour(
+        self, audit: AuditLog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, noted = clock.now(), []
+        for minutes, conversation in ((0, "one"), (50, "one"), (50, "other"), (70, "one")):
+            with monkeypatch.context() as later:
+                later.setattr(clock, "now", lambda minutes=minutes: begun + timedelta(minutes=minutes))
+                audit.record(a_look(1, applications=(), conversation_id=conversation))
+            with engine.connect() as connection:
+                uses = connection.execute(select(PseudonymUseRow.conversation_id, PseudonymUseRow.at)).all()
+            noted.append({use.conversation_id: round((use.at - begun) / timedelta(minutes=1)) for use in uses})
+        assert noted == [{"one": 0}, {"one": 0}, {"one": 0, "other": 50}, {"one": 70, "other": 50}]
 
     def test_staff_and_guardian_of_the_same_id_are_two(self, audit: AuditLog, engine: Engine) -> None:
         audit.record(a_look(1, actor="same"))
