@@ -69,7 +69,7 @@ def reader() -> EntityReader:
         ("高新区", NOTHING),
         ("我在北京", NOTHING),
         ("成都武侯区", NOTHING),
-        ("两个孩子", NOTHING),
+        ("两个孩子", Named(all_children=True)),
         ("身份证号被占用", NOTHING),
         ("明天下雨吗", NOTHING),
         ("", NOTHING),
