@@ -32,7 +32,7 @@ test: tools lint check train  ## Everything that CI runs.
 evaluate: train  ## Figures on the development sets, with report and floors.
 	@.venv/bin/helpdesk evaluate evaluation/sets/development.jsonl --floors --baselines --report var/evaluation
 
-evaluate-peers: setup  ## Figures of Rasa alone, half an hour, once per version of the data; FORCE=1: again.
+evaluate-peers: setup  ## Figures of Rasa alone, about an hour, once per version of the data; FORCE=1: again.
 	@.venv/bin/helpdesk evaluate-peers $(if $(FORCE),--force)
 
 benchmark: train ## The figures of docs/benchmark.md, each beside its target.

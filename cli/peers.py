@@ -18,7 +18,7 @@ from knowledge.loader import load_knowledge
 def evaluate_peers(
     force: Annotated[bool, typer.Option("--force", help="Measure even what is up to date.")] = False,
 ) -> None:
-    """Train Rasa alone on our training questions, measure it and keep the report; takes about half an hour."""
+    """Train Rasa alone on our training questions, measure it and keep the report; takes about an hour."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     typer.echo(keep_up_to_date(settings().rasa_python, force))
 

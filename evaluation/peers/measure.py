@@ -38,12 +38,13 @@ def measure_peers(
     """
     singles = single_questions(questions)
     answerable = sum(bool(question.expect) for question in singles)
+    inputs = inputs_of(knowledge, questions, peers)
     with TemporaryDirectory(prefix="helpdesk-peers-") as folder:
         bench = _Bench(knowledge, singles, python, Path(folder), say)
         found = tuple(bench.measure(peer) for peer in peers)
     return PeerReport(
         at=clock.now().isoformat(timespec="seconds"),
-        inputs=inputs_of(knowledge, questions, peers),
+        inputs=inputs,
         processors=processors(),
         answerable=answerable,
         unanswerable=len(singles) - answerable,

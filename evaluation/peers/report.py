@@ -74,6 +74,16 @@ class PeerReport(_Model):
     unanswerable: int
     peers: tuple[PeerFigures, ...]
 
+    @property
+    def minutes(self) -> float:
+        """What all trainings took together by the clock."""
+        return sum(part.seconds for one in self.peers for part in one.trainings) / 60
+
+    @property
+    def processor_minutes(self) -> float:
+        """What all trainings took together of the processors."""
+        return sum(part.processor_seconds for one in self.peers for part in one.trainings) / 60
+
     def save(self, folder: Path = FOLDER) -> Path:
         """Write the report as JSON and as Markdown; return the Markdown file."""
         (folder / JSON).write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -11,9 +11,11 @@ from peers_made import INPUTS, report_on
 from replies_made import question
 
 from cli.peers import keep_up_to_date
+from core.scope import CITIES
 from evaluation.peers.measure import choice_of, figures_of, texts_for
 from evaluation.peers.project import PEERS, Peer, write_project
 from evaluation.peers.report import (
+    FOLDER,
     Inputs,
     PeerReportError,
     as_markdown,
@@ -151,12 +153,20 @@ def test_a_report_of_another_shape_is_refused(tmp_path: Path) -> None:
 def test_the_report_for_people_has_figures_trainings_and_hashes() -> None:
     text = as_markdown(report_on(INPUTS))
     assert f"| {DIET.name} | 87.6 % | 54.3 % |" in text
-    assert f"| {DIET.name} | qingdao | 10,507 | 25 | 2 | 301 s | 413 s | 3.9 |" in text
-    assert f"- {DIET.name}, qingdao: 0.75 0.981\n" in text
+    assert f"| {DIET.name} | qingdao | 10,507 | 25 | 2 | 301 s | 413 s |" in text
+    assert f"- {DIET.name}, qingdao: 0.75 0.981; loss 4.23 3.9\n" in text
+    assert "All trainings together: 5 minutes by the clock, 7 of processor time." in text
     assert "1,524 answerable and 700 unanswerable" in text
     assert "\n\n\n" not in text
     for part in ("a" * 16, "b" * 16, "c" * 16, "Rasa 3.6.21 on 2 processors"):
         assert part in text
+
+
+def test_the_kept_markdown_is_that_of_the_kept_figures(knowledge: Knowledge) -> None:
+    kept = load_kept(inputs_of(knowledge, load_questions(DEVELOPMENT, knowledge.entries)))
+    assert kept is not None
+    assert {part.city for one in kept.report.peers for part in one.trainings} == set(CITIES)
+    assert (FOLDER / "report.md").read_text(encoding="utf-8") == as_markdown(kept.report)
 
 
 def test_what_is_up_to_date_is_not_measured_again_unless_forced(knowledge: Knowledge, tmp_path: Path) -> None:
