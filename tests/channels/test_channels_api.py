@@ -21,6 +21,7 @@ ENTRY = {"id", "city", "question", "answer", "source"}
 SOURCE = {"document", "publisher", "official", "year", "batch", "number"}
 APPLICATION = {
     "id", "city", "child", "state", "since", "school", "problems", "window_open", "next", "as_of",
+    "order", "timeline", "window_closes", "then",
     "meaning", "official_quote",
 }  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_a_case_has_the_shape_that_was_agreed(a_parent: APlace) -> None:
     case = a_parent(guardian="cq-liu").say("我的报名进度").cases[0]
     assert set(case) == APPLICATION
     assert set(case["problems"][0]) == {"item", "reason"}
-    assert set(case["official_quote"]) == {"entry_id", "text"}
+    assert set(case["official_quote"]) == {"entry_id", "text", "source"}
     for moment in (case["since"], case["as_of"]):
         assert datetime.fromisoformat(moment).tzinfo is not None
 
