@@ -47,6 +47,6 @@ def test_a_courtesy_that_is_all_or_part_of_what_is_said_stays(text: str) -> None
     "text", ["你好" * 250, "," * 500, "啊" * 400 + "谢谢" * 50 + "x", "你好" + ", " * 249, "谢" * 500]
 )
 def test_it_takes_no_time_whatever_is_typed(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     without_courtesies(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

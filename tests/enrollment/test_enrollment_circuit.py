@@ -60,7 +60,7 @@ async def refused(backend: HttpEnrollmentBackend) -> None:
     began = time.monotonic()
     with pytest.raises(OpenCircuitError, match=r"3 look-ups in a row failed; asked again 0\.3 s"):
         await backend.applications_of("x", "qingdao")
-    assert time.monotonic() - began < 0.05
+    assert time.monotonic() - began < 0.15  # the backend's own time-out is 0.2 s
 
 
 @pytest.mark.anyio

@@ -32,7 +32,7 @@ from enrollment.errors import (
 )
 from enrollment.exchange import Wire
 
-TOTAL, SLACK = 0.6, 0.4
+TOTAL, SLACK = 0.6, 4  # a busy machine may stand still for seconds; every fault here lasts far longer
 GUARDIAN = "guardian-of-secret"
 
 GOOD: dict[str, Any] = {
@@ -128,7 +128,7 @@ TOO_SLOW = {
     "hangs after its head": stuck(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"),
     "drips its head": dripping(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 1000, 0.05),
     "drips its body": dripping(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n" + b" " * 900, 0.004
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n" + b" " * 900, 0.05
     ),
 }
 CASES = [
@@ -239,8 +239,8 @@ async def test_a_backend_that_cannot_be_reached_is_too_slow_after_the_connect_ti
             one.connect_ex(listener.getsockname())
         began = time.monotonic()
         with pytest.raises(TooSlowError, match="ConnectTimeout"):
-            await look_up(f"http://127.0.0.1:{listener.getsockname()[1]}", 5, Wire(connect_timeout=0.2))
-        assert 0.4 <= time.monotonic() - began < 1.5  # a lost connection is tried twice
+            await look_up(f"http://127.0.0.1:{listener.getsockname()[1]}", 20, Wire(connect_timeout=0.2))
+        assert 0.4 <= time.monotonic() - began < 4  # a lost connection is tried twice
 
 
 @pytest.mark.anyio
@@ -248,8 +248,8 @@ async def test_silence_within_a_reply_ends_after_the_read_timeout() -> None:
     async with fault_server(TOO_SLOW["hangs after its head"]) as server:
         began = time.monotonic()
         with pytest.raises(TooSlowError, match="ReadTimeout"):
-            await look_up(server.url, 5, Wire(read_timeout=0.2))
-        assert time.monotonic() - began < 1
+            await look_up(server.url, 20, Wire(read_timeout=0.2))
+        assert time.monotonic() - began < 4
 
 
 @pytest.mark.anyio
