@@ -18,6 +18,7 @@ from bot.actions.desk import Desk
 from bot.actions.entities import EntityReader
 from bot.actions.words import Words
 from channels import health, metrics, news, parents, suggestions, webhook
+from channels.access import check_routes
 from channels.demo.routes import make_router as make_demo_router
 from channels.keys import TokenKeys
 from channels.limits import Limits
@@ -94,6 +95,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))
     app.include_router(make_demo_router(settings))
+    check_routes(app)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)

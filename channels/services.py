@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Header, Request
 
 from bot.actions.desk import Desk
 from channels.keys import TokenKeys
 from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
-from channels.tokens import Staff, read_staff_token
 from core.errors import NotAuthenticatedError
 from core.settings import Settings
 
@@ -44,8 +43,3 @@ async def bearer(authorization: Annotated[str | None, Header()] = None) -> str:
     if scheme.lower() != "bearer" or not value:
         raise NotAuthenticatedError("缺少会话密钥，请重新打开咨询窗口。")
     return value.strip()
-
-
-async def staff(request: Request, token: Annotated[str, Depends(bearer)]) -> Staff:
-    """Return the member of staff whose token the call carries."""
-    return read_staff_token(services(request).settings, token)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from bot.actions.cards import entry_card
+from channels.access import Allowed
 from channels.messages import Suggestion, Suggestions
-from channels.services import services, staff
-from channels.tokens import Staff
+from channels.services import services
 from core.scope import CITIES, City
 
 router = APIRouter(prefix="/api/v1", tags=["staff"])
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", tags=["staff"])
 @router.get("/suggestions")
 async def suggest(
     request: Request,
-    _: Annotated[Staff, Depends(staff)],
+    _: Allowed,
     q: Annotated[str, Query(max_length=500)],
     city: City | None = None,
     limit: Annotated[int, Query(ge=1, le=10)] = 3,

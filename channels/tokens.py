@@ -10,7 +10,6 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
@@ -23,10 +22,10 @@ from conversations.storage import Identity
 from core.errors import NotAuthenticatedError, SettingsError, TokenRefusal, TokenRejectedError
 from core.scope import City
 from core.settings import Settings
+from staff.roles import ROLES, Staff, StaffScope
 
 LONGEST_LIFE = 15 * 60
 LONGEST_TOKEN = 8192
-ROLES = ("agent", "school", "district", "city", "editor", "admin")
 _ALGORITHMS = get_args(Algorithm)
 _STAFF_AUDIENCE = "helpdesk-staff"
 _STAFF_REFUSED = "请先登录。"
@@ -40,14 +39,6 @@ _REASONS: dict[type[jwt.InvalidTokenError], TokenRefusal] = {
     jwt.InvalidAudienceError: TokenRefusal.AUDIENCE,
     jwt.InvalidIssuerError: TokenRefusal.ISSUER,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """A member of staff, with the part of the world that the role covers."""
-
-    role: str
-    scope: str
 
 
 Id = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[!-~]+$")]
@@ -123,9 +114,14 @@ def read_staff_token(settings: Settings, token: str) -> Staff:
         claims = _verified(settings, token, _header(token), [key], _STAFF_AUDIENCE)
     except TokenRejectedError as error:
         raise NotAuthenticatedError(_STAFF_REFUSED) from error
-    if claims.get("role") not in ROLES:
+    role = claims.get("role")
+    if role not in ROLES:
         raise NotAuthenticatedError(_STAFF_REFUSED)
-    return Staff(claims["role"], str(claims.get("scope", "")))
+    try:
+        scope = StaffScope.parse(str(claims.get("scope", "")))
+    except ValueError as error:
+        raise NotAuthenticatedError(_STAFF_REFUSED) from error
+    return Staff(f"demo:{role}:{scope}"[:80], f"演示{role}", role, scope)
 
 
 def demo_token(settings: Settings, guardian: str) -> str:
@@ -142,6 +138,10 @@ def demo_staff_token(settings: Settings, role: str, scope: str = "") -> str:
     """Return a staff token that the running demo accepts, valid for eight hours."""
     if role not in ROLES:
         raise SettingsError(f"no such role: {role!r}; the roles are {', '.join(ROLES)}")
+    try:
+        StaffScope.parse(scope)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return _sign(settings, {"aud": _STAFF_AUDIENCE, "role": role, "scope": scope}, 8 * 3600)
 
 

@@ -17,6 +17,8 @@ ALLOWED: dict[str, set[str]] = {
     "enrollment": {"core"},
     "conversations": {"core"},
     "escalation": {"conversations", "core"},
+    "staff": {"conversations", "core"},
+    "hotline": {"staff", "conversations", "core"},
     "retrieval": {"knowledge", "core"},
     "bot": set(),
     "bot.components": set(),
@@ -25,7 +27,17 @@ ALLOWED["bot.actions"] = {*ALLOWED} - {"bot"}
 ALLOWED["channels"] = {*ALLOWED} - {"bot"}
 ALLOWED["evaluation"] = {*ALLOWED} - {"bot"}
 ALLOWED["cli"] = {*ALLOWED} - {"bot"}
-EXPLICIT = {"core", "knowledge", "enrollment", "conversations", "escalation", "retrieval", "bot.components"}
+EXPLICIT = {
+    "core",
+    "knowledge",
+    "enrollment",
+    "conversations",
+    "escalation",
+    "staff",
+    "hotline",
+    "retrieval",
+    "bot.components",
+}
 PACKAGES = sorted(ALLOWED)
 _ROW = re.compile(r"^\| `([\w.]+)` \|.*\| ([^|]+) \|$", re.MULTILINE)
 

@@ -203,7 +203,7 @@ class TestDemoToken:
     def test_staff_token_is_accepted(self) -> None:
         result = run("demo", "token", "--staff", "school", "--scope", "chongqing/渝北区/龙溪小学")
         staff = read_staff_token(read_settings(), result.output.strip())
-        assert (staff.role, staff.scope) == ("school", "chongqing/渝北区/龙溪小学")
+        assert (staff.role, str(staff.scope)) == ("school", "chongqing/渝北区/龙溪小学")
 
     def test_unknown_role_is_refused(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         assert run_main(monkeypatch, "demo", "token", "--staff", "king") == 2

@@ -1,0 +1,1 @@
+"""Staff: accounts, roles with their scope, sign-in, sessions, tokens of integrations."""
