@@ -14,7 +14,7 @@ from core.errors import ForbiddenError, NotAuthenticatedError
 from staff.roles import ROLES, Role, Staff
 
 Open = Literal["public", "parent", "network", "backend"]
-"""Not for staff: anybody; who knows a conversation's secret; by the caller's address; who signs as backend or as Rasa."""
+"""Not for staff: anybody; who knows a conversation's secret; by the caller's address; who signs as backend or Rasa."""
 
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
