@@ -19,7 +19,8 @@ POSTGRES = os.environ.get("HELPDESK_TEST_POSTGRES_URL", "")
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Give the HTTP service alone, whose accounts lock after three wrong passwords."""
-    with running_app(tmp_path_factory.mktemp("desk"), HELPDESK_STAFF_LOCKOUT_FAILURES="3") as running:
+    changed = {"HELPDESK_STAFF_LOCKOUT_FAILURES": "3", "HELPDESK_ENROLLMENT_WEBHOOK_KEY": "a-key-of-this-test"}
+    with running_app(tmp_path_factory.mktemp("desk"), **changed) as running:
         yield running
 
 
