@@ -230,6 +230,13 @@ class Settings(BaseSettings):
     def _from_root(cls, value: Path | None) -> Path | None:
         return None if value is None else ROOT / value
 
+    @field_validator("public_url")
+    @classmethod
+    def _no_path(cls, value: HttpUrl | None) -> HttpUrl | None:
+        if value and (value.path != "/" or value.query or value.fragment):
+            raise ValueError("write scheme and host only, e.g. https://help.example")
+        return value
+
     @field_validator("oidc_issuer")
     @classmethod
     def _issuer(cls, value: str) -> str:

@@ -16,7 +16,7 @@ def landing(role: Role, wanted: str) -> str:
     """Return the page that was wanted, if it is ours and this role may see it, else the role's own."""
     path = urlsplit(wanted).path if is_local(wanted) else ""
     may = ACCESS.get(("GET", path))
-    if path and (may is None or isinstance(may, str) or role in may):
+    if path and not path.startswith(f"{OWN_PAGE}/") and (may is None or isinstance(may, str) or role in may):
         return wanted
     own = PAGES.get(role, OWN_PAGE)
     return own if ("GET", own) in ACCESS else OWN_PAGE

@@ -93,9 +93,9 @@ class StaffPages:
         """Return the page that says who one is, with the way to the role's work if there is one."""
         return self._send("own.html", 200, staff=staff, session=session, work=work)
 
-    def forbidden(self, session: Session | None) -> Response:
-        """Return the page that a role without the right to a page gets."""
-        return self._send("forbidden.html", 403, session=session)
+    def forbidden(self, session: Session | None, why: str) -> Response:
+        """Return the page that somebody gets who may not see a page, or whose form is not from here."""
+        return self._send("forbidden.html", 403, session=session, why=why)
 
     def unknown(self, subject: str) -> Response:
         """Return the page for somebody whom the identity provider knows and we do not."""

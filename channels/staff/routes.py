@@ -54,9 +54,8 @@ def install(app: FastAPI, settings: Settings) -> None:
         known = request.method == "GET" and is_local(wanted)
         return RedirectResponse(f"{SIGN_IN}?{urlencode({'next': wanted})}" if known else SIGN_IN, status_code=303)
 
-    async def forbidden(request: Request, _: Exception) -> Response:
-        session = await session_of(request)
-        return pages.forbidden(session)
+    async def forbidden(request: Request, error: Exception) -> Response:
+        return pages.forbidden(await session_of(request), str(error))
 
     app.add_exception_handler(SignInNeededError, lead_to_sign_in)
     app.add_exception_handler(PageForbiddenError, forbidden)
@@ -69,17 +68,14 @@ def _add_password(router: APIRouter, pages: StaffPages) -> None:
 
     @router.post(SIGN_IN, include_in_schema=False)
     async def sign_in(request: Request) -> Response:
-        parts = services(request)
         form = await _own_form(request)
         if form is None:
             return _refused(request, pages, SignIn.FORGED, SignInForm("", problem="stale"), 403)
         shown = SignInForm("", form.get("next", ""), form.get("login", "")[:64], "wrong")
-        try:
-            parts.limits.check_sign_in(request)
-        except TooManyRequestsError as error:
-            shown = replace(shown, problem="limited", wait=int(error.details["retry_after"]))
-            return _refused(request, pages, SignIn.LIMITED, shown, 429)
-        outcome, staff = await parts.staff.check_password(form.get("login", ""), form.get("password", ""))
+        if wait := _wait(request):
+            return _refused(request, pages, SignIn.LIMITED, replace(shown, problem="limited", wait=wait), 429)
+        door = services(request).staff
+        outcome, staff = await door.check_password(form.get("login", ""), form.get("password", ""))
         if staff is None:
             return _refused(request, pages, outcome, shown, 401)
         return await _signed_in(request, outcome, staff, form.get("next", ""))
@@ -93,6 +89,8 @@ def _add_demo(router: APIRouter, pages: StaffPages, accounts: dict[str, DemoAcco
         form = await _own_form(request)
         if form is None:
             return _refused(request, pages, SignIn.FORGED, SignInForm("", problem="stale"), 403)
+        if wait := _wait(request):
+            return _refused(request, pages, SignIn.LIMITED, SignInForm("", problem="limited", wait=wait), 429)
         account = accounts.get(form.get("account", ""))
         if account is None:
             raise NotFoundError("没有这个演示账号。")
@@ -108,12 +106,10 @@ def _add_oidc(router: APIRouter, pages: StaffPages, provider: Provider | None) -
     @router.get("/staff/oidc/start", include_in_schema=False)
     async def leave_for_provider(request: Request, next: str = "") -> Response:
         found = _or_not_found(provider)
+        if wait := _wait(request):
+            return _refused(request, pages, SignIn.LIMITED, SignInForm("", problem="limited", wait=wait), 429)
         try:
-            services(request).limits.check_sign_in(request)
             return await found.leave(request, next if is_local(next) else "")
-        except TooManyRequestsError as error:
-            shown = SignInForm("", problem="limited", wait=int(error.details["retry_after"]))
-            return _refused(request, pages, SignIn.LIMITED, shown, 429)
         except OidcUnavailableError as error:
             log.warning("the identity provider cannot be used: %s", error)
             shown = SignInForm("", problem="oidc_unavailable")
@@ -122,6 +118,7 @@ def _add_oidc(router: APIRouter, pages: StaffPages, provider: Provider | None) -
     @router.get("/staff/oidc/callback", include_in_schema=False)
     async def come_back_from_provider(request: Request) -> Response:
         found = _or_not_found(provider)
+        services(request).limits.check(request)
         response = await _back(request, pages, found)
         cookies.drop(response, cookies.OIDC)
         return response
@@ -182,6 +179,15 @@ async def _own_form(request: Request) -> dict[str, str] | None:
     except (ForbiddenError, MalformedRequestError):
         return None
     return form
+
+
+def _wait(request: Request) -> int:
+    """Count a try to sign in; return the seconds to wait if there were too many from this address, else nought."""
+    try:
+        services(request).limits.check_sign_in(request)
+    except TooManyRequestsError as error:
+        return int(error.details["retry_after"])
+    return 0
 
 
 def _form_page(request: Request, pages: StaffPages, form: SignInForm, status: int = 200) -> Response:

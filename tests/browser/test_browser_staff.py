@@ -80,7 +80,7 @@ def test_a_visitor_of_the_demo_finds_an_invented_account(open_page: OpenPage) ->
 
 
 def test_one_signs_in_at_the_identity_provider(open_page: OpenPage, beside: tuple[Service, RunningProvider]) -> None:
-    page = open_page("/staff/sign-in")
+    page = open_page("/staff/sign-in", may_log="Failed to load resource")  # fonts and icon of its pages
     page.get_by_role("link", name="用统一身份认证登录").click()
     expect(page).to_have_url(re.compile(re.escape(beside[1].issuer)))
     page.locator("input[name=login]").fill("wang")
