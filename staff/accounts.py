@@ -145,8 +145,7 @@ class StaffStore:
         row, locked = self._counted(login, clock.now()) if _LOGIN.fullmatch(login) else (None, False)
         usable = row is not None and not locked and row.disabled_at is None
         right = self._passwords.check(row.password_hash if row is not None and usable else None, password)
-        if row is not None and right:
-            self._note_success(row, password)
+        if row is not None and right and self._note_success(row, password):
             return SignIn.SIGNED_IN, staff_of(row)
         if locked:
             return SignIn.LOCKED, None
@@ -178,12 +177,14 @@ class StaffStore:
             known = connection.execute(select(_STAFF).where(_STAFF.c.login == login)).one_or_none()
             return known, known is not None
 
-    def _note_success(self, row: Row[Any], password: str) -> None:
+    def _note_success(self, row: Row[Any], password: str) -> bool:
+        """Begin the count anew; return whether the password is still the account's, as it may have been made anew."""
         values: dict[str, object] = {"failures": 0, "locked_until": None}
         if self._passwords.is_outdated(row.password_hash):
             values["password_hash"] = self._passwords.hash(password)
+        same = (_STAFF.c.id == row.id) & (_STAFF.c.password_hash == row.password_hash) & _STAFF.c.disabled_at.is_(None)
         with self.engine.begin() as connection:
-            connection.execute(update(_STAFF).where(_STAFF.c.id == row.id).values(values))
+            return connection.execute(update(_STAFF).where(same).values(values)).rowcount == 1
 
     def _values(self, new: NewStaff) -> dict[str, object]:
         if not _LOGIN.fullmatch(new.login):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import time
 from typing import Any
 
 import httpx2
@@ -25,6 +26,8 @@ CALLBACK = "/staff/oidc/callback"
 _SECONDS_AWAY = 600
 _PATIENCE = 5.0
 _LEEWAY = 30
+_FRESH_SECONDS = 300
+_NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 log = logging.getLogger(__name__)
@@ -77,6 +80,7 @@ class Provider:
         kept["next"] = back_to
         text = base64.urlsafe_b64encode(json.dumps(kept).encode()).decode()
         cookies.set_cookie(response, cookies.OIDC, text, _SECONDS_AWAY)
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     async def come_back(self, request: Request) -> tuple[str, str]:
@@ -109,14 +113,22 @@ class Provider:
         return subject, str(kept.get("next", ""))
 
     async def _meet(self) -> None:
-        """Read once who the provider says it is; only signatures with a public key are accepted."""
+        """Read who the provider says it is, and its keys, every few minutes: a key that it withdrew ends with that.
+
+        Only signatures with a public key are accepted.
+        """
+        if time.time() - self._app.server_metadata.get("_loaded_at", 0) > _FRESH_SECONDS:
+            self._app.server_metadata.clear()
         try:
             told = await self._app.load_server_metadata()
         except (httpx2.HTTPError, ValueError) as error:
             raise OidcUnavailableError(type(error).__name__) from error
         if told.get("issuer") != self.issuer:
-            told.pop("_loaded_at", None)  # ask again next time
+            told.clear()
             raise OidcUnavailableError("HELPDESK_OIDC_ISSUER is not the issuer that the provider names")
+        if missing := [name for name in _NEEDED if not isinstance(told.get(name), str)]:
+            told.clear()
+            raise OidcUnavailableError(f"the provider names no {missing[0]}")
         offered = told.get("id_token_signing_alg_values_supported", ["RS256"])
         told["id_token_signing_alg_values_supported"] = [name for name in offered if name in _ALGORITHMS]
 

@@ -18,7 +18,7 @@ from staff_made import PASSWORD, new_staff, small_settings
 from core import clock
 from core.errors import HelpdeskError
 from staff.accounts import NewStaff, SignIn, StaffStore
-from staff.passwords import refuse_weak
+from staff.passwords import Passwords, refuse_weak
 from staff.roles import StaffScope
 from staff.sessions import StaffSessions
 from staff.tables import StaffRow, StaffTokenRow
@@ -163,6 +163,27 @@ class TestAccounts:
         store.disable("li.ming")
         assert sessions.find(id_) is None
         assert tries(store, "li.ming", PASSWORD) == ["disabled"]
+
+    @pytest.mark.parametrize("meanwhile", ["replaced", "disabled"])
+    def test_a_password_that_was_right_a_moment_ago_opens_nothing(
+        self, engine: Engine, store: StaffStore, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+    ) -> None:
+        store.add(new_staff("li.ming"))
+        real, other = Passwords.check, StaffStore(engine, small_settings())
+
+        def check_slowly(passwords: Passwords, known: str | None, password: str) -> bool:
+            right = real(passwords, known, password)
+            if meanwhile == "replaced":
+                other.add(new_staff("li.ming", password="another-password"), replace=True)
+            else:
+                other.disable("li.ming")
+            return right
+
+        monkeypatch.setattr(Passwords, "check", check_slowly)
+        assert store.check_password("li.ming", PASSWORD)[1] is None
+        monkeypatch.undo()
+        after = {"replaced": ["signed_in"], "disabled": ["disabled"]}
+        assert tries(store, "li.ming", "another-password") == after[meanwhile]
 
 
 class TestLockout:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +14,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import httpx
 import pytest
 from desk_running import Service, running_app
-from oidc_running import CLIENT, RunningProvider, app_beside_provider
+from fastapi import Request
+from oidc_running import CLIENT, RunningProvider, app_beside_provider, running_provider
 from staff_browser import SESSION, StaffBrowser
+from staff_made import small_settings
 
+from channels.staff.oidc import OidcUnavailableError, Provider
 from conversations.storage import open_engine
 from staff.accounts import NewStaff, StaffStore
 from staff.roles import Staff, StaffScope
@@ -232,6 +237,25 @@ def test_a_provider_that_is_away_or_names_itself_otherwise_says_so_and_others_go
                 assert response.status_code == 503
                 assert "统一登录暂时连不上" in response.text
                 assert browser.sign_in_as_invented("admin").status_code == 303
+
+
+def test_what_the_provider_says_of_itself_is_asked_anew_after_some_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "server": ("127.0.0.1", 80), "scheme": "http"}
+
+    def leaves() -> bool:
+        return "code_challenge=" in asyncio.run(known.leave(Request(scope), "")).headers["location"]
+
+    with running_provider("http://127.0.0.1/staff/oidc/callback", tmp_path) as provider:
+        client = {"oidc_client_id": "helpdesk", "oidc_client_secret": "a-secret-of-this-test"}
+        known = Provider(small_settings(oidc_issuer=provider.issuer, **client))
+        assert leaves()
+    assert leaves(), "for some minutes it is remembered"
+    later = time.time() + 301
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(OidcUnavailableError):
+        leaves()
 
 
 def test_without_settings_there_is_no_provider(desk: Service) -> None:

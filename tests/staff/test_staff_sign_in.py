@@ -20,11 +20,13 @@ from channels.staff.door import REMEMBERED_SECONDS
 from conversations.storage import open_engine
 from core import clock
 from staff.accounts import SignIn, StaffStore
+from staff.roles import StaffScope
 from staff.sessions import hash_of
-from staff.tables import StaffRow, StaffSessionRow
+from staff.tables import StaffSessionRow
+from staff.tokens import StaffTokens
 
 pytestmark = pytest.mark.system
-_STAFF, _SESSIONS = (cast("Table", row.__table__) for row in (StaffRow, StaffSessionRow))
+_SESSIONS = cast("Table", StaffSessionRow.__table__)
 Browse = Callable[..., StaffBrowser]
 
 
@@ -158,6 +160,22 @@ def test_a_session_ends_within_seconds_also_when_another_process_ends_it(
         assert time.monotonic() < ends, "the session goes on"
         time.sleep(0.2)
     assert browser.call("GET", "/staff").status_code == 303
+
+
+def test_a_token_ends_within_seconds_when_another_process_revokes_it(desk: Service) -> None:
+    engine = open_engine(desk.settings.database)
+    tokens = StaffTokens(engine)
+    text, token = tokens.add("reports", "city", StaffScope("qingdao"), timedelta(days=1))
+    with httpx.Client(base_url=desk.base, headers={"Authorization": f"Bearer {text}"}, trust_env=False) as http:
+        assert http.get("/api/v1/me").json() == {
+            "id": f"token:{token.id}", "name": "reports", "role": "city", "scope": "qingdao", "csrf": None,
+        }  # fmt: skip
+        tokens.revoke(token.id)
+        ends = time.monotonic() + REMEMBERED_SECONDS + 1
+        while http.get("/api/v1/me").status_code == 200:
+            assert time.monotonic() < ends, "the token goes on"
+            time.sleep(0.2)
+    engine.dispose()
 
 
 def test_ended_sessions_are_deleted_at_the_next_sign_in(desk: Service, browse: Browse) -> None:
