@@ -25,6 +25,8 @@ from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.services import Services
+from channels.staff import routes as staff_routes
+from channels.staff.door import StaffDoor
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
 from conversations.migrate import migrate
@@ -70,12 +72,14 @@ def build_desk(settings: Settings) -> Desk:
 def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     """Build the application; `desk` lets a test give its own."""
     desk = desk or build_desk(settings)
-    parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics())
+    door = StaffDoor(desk.store.engine, settings, desk.store.call)
+    parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics(), door)
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        door.sessions.delete_ended()
         async with parts.keys.kept_fresh():
             telling = asyncio.create_task(news_desk.run())
             yield
@@ -95,6 +99,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))
     app.include_router(make_demo_router(settings))
+    staff_routes.install(app, settings)
     check_routes(app)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)

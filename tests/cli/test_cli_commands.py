@@ -20,9 +20,10 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
 COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "evaluate-peers", "benchmark", "knowledge", "audit"]
-COMMANDS += ["privacy", "demo"]
+COMMANDS += ["privacy", "staff", "demo"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
 SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"]]
+SUBCOMMANDS += [["staff", "add"], ["staff", "disable"], ["staff", "token"], ["staff", "list"]]
 
 
 @pytest.fixture(autouse=True)
