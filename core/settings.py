@@ -143,6 +143,13 @@ class Settings(BaseSettings):
         description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist.",
     )
 
+    hotline_codes_per_hour: int = Field(
+        60,
+        ge=1,
+        le=10_000,
+        description="One-time codes for callers that one agent may have sent within an hour, over all calls.",
+    )
+
     limit_per_address: str = Field("600/minute", description="Calls per client address that change something.")
     limit_per_conversation: str = Field("60/minute", description="Messages per conversation.")
     limit_exempt: str = Field(
