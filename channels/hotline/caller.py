@@ -11,9 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import cast
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from bot.actions.case_cards import ON_A_CARD, application_card
 from bot.actions.desk import Desk
-from channels.hotline.refusals import nothing_to_show, silence, told_plainly
+from channels.hotline.refusals import not_recorded, nothing_to_show, silence, told_plainly
 from conversations.audit import Look
 from conversations.reply import ApplicationCard
 from core import clock
@@ -121,7 +123,11 @@ class Caller:
             shown=(outcome, *shown),
             conversation_id=self.call_id,
         )
-        await self.desk.store.call(self.desk.audit.record, look)
+        try:
+            await self.desk.store.call(self.desk.audit.record, look)
+        except (SQLAlchemyError, OSError) as error:
+            log.error("audit log: %s; nothing is shown", type(error).__name__)
+            raise not_recorded() from error
 
 
 def _log(error: EnrollmentError) -> None:

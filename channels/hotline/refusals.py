@@ -23,6 +23,12 @@ class VerificationNotOfferedError(ApiError):
     status, code = 501, "verification_not_offered"
 
 
+class AuditUnavailableError(ApiError):
+    """The audit log can't be written: nothing is shown."""
+
+    status, code = 503, "audit_unavailable"
+
+
 class VerificationLockedError(ConflictError):
     """Three wrong codes in this call."""
 
@@ -54,6 +60,7 @@ _REST = "报名系统刚才多次没有回应，请过一会儿再试。期间�
 _NOT_SENT = "报名系统没有及时回应，不知道验证码是否已发出。请过一会儿重新发送，以新收到的验证码为准。"
 _NOT_CHECKED = "报名系统没有及时回应，验证码还没有核对，也没有计入次数。请过一会儿再提交一次。"
 _NOT_SHOWN = "报名系统没有及时回应，现在看不到办件。请过一会儿再试。"
+_NOT_RECORDED = "查询记录现在无法保存，按规定不能查看办件。请稍后再试，并告诉系统管理员。"
 _OPERATORS = "报名系统的接口出了问题，请告诉系统管理员。期间请按官方问答解答。"
 _AFTER_SILENCE = {"send": _NOT_SENT, "check": _NOT_CHECKED, "show": _NOT_SHOWN}
 
@@ -74,6 +81,11 @@ def silence(error: EnrollmentError, step: str) -> ApiError:
     if isinstance(error, OpenCircuitError):
         return BackendSilentError(_REST)
     return BackendSilentError(_AFTER_SILENCE[step] if isinstance(error, UnavailableError) else _OPERATORS)
+
+
+def not_recorded() -> ApiError:
+    """Return what the agent is told when the audit log could not be written."""
+    return AuditUnavailableError(_NOT_RECORDED)
 
 
 def nothing_to_show() -> ApiError:

@@ -39,7 +39,8 @@ class Agent:
 
     def send(self, number: str, city: str | None = None, reason: str = "progress") -> httpx.Response:
         """Ask for a code."""
-        body = {"number": number, "city": city or CITIES.get(number, "qingdao"), "reason": reason}
+        city = city or ("chongqing" if number.startswith("CQ") else "qingdao")
+        body = {"number": number, "city": city, "reason": reason}
         return self.http.post(f"{self._address}/verification", json=body)
 
     def check(self, code: str) -> httpx.Response:
