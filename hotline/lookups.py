@@ -45,8 +45,8 @@ def reasons() -> dict[str, str]:
     return cast("dict[str, str]", _words()["reasons"])
 
 
-def say(name: str) -> str:
-    """Return one of the sentences that agents read."""
+def sentence(name: str) -> str:
+    """Return one of the sentences under `say` that agents read."""
     return str(_words()["say"][name])
 
 

@@ -15,7 +15,7 @@ from channels.services import services
 from conversations.reply import ApplicationCard
 from core.errors import ForbiddenError, MalformedRequestError
 from core.scope import City
-from hotline.lookups import reasons, say
+from hotline.lookups import reasons, sentence
 from hotline.spoken import spoken_lines
 from hotline.verification import CODES_APART
 from staff.roles import Staff
@@ -80,7 +80,7 @@ async def send_code(request: Request, caller: ThisCaller, body: CodeWanted) -> C
     _check_city(caller.staff, body.city)
     async with in_even_time():
         await caller.send_code(number, body.city, body.reason)
-    return CodeRequested(message=say("code_requested"), resend_after=int(CODES_APART.total_seconds()))
+    return CodeRequested(message=sentence("code_requested"), resend_after=int(CODES_APART.total_seconds()))
 
 
 @router.post("/verification/code")
