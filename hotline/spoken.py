@@ -39,9 +39,10 @@ def _advice(card: ApplicationCard) -> Iterator[str]:
     yield _say("next", next=card.next)
     if card.then:
         yield _say("then", then=card.then)
-    yield _say("window_open" if card.window_open else "window_closed")
     if card.window_open and card.window_closes:
         yield _say("window_closes", closes=_day_and_time(card.window_closes))
+    else:
+        yield _say("window_open" if card.window_open else "window_closed")
     if quote := card.official_quote:
         document = quote.source.document if quote.source else quote.entry_id
         yield _say("official", document=document, text=quote.text)

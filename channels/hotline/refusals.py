@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from core.errors import ApiError, ConflictError, NotFoundError, TooManyRequestsError
+from core.errors import ApiError, ConflictError, MalformedRequestError, NotFoundError, TooManyRequestsError
 from enrollment.errors import EnrollmentError, NotOfferedError, OpenCircuitError, UnavailableError
 from hotline import verification as rules
 from hotline.lookups import NoSuchCallError, TooManyCodesError
@@ -103,6 +103,8 @@ def _refusal(error: rules.VerificationError) -> ApiError:
 _REFUSALS: dict[type[rules.VerificationError], Callable[[], ApiError]] = {
     NoSuchCallError: lambda: NotFoundError(_NO_CALL),
     rules.EndedError: lambda: NotFoundError(_NO_CALL),
+    rules.NoReasonError: lambda: MalformedRequestError("请选择查询原因。"),
+    rules.NotVerifiedError: nothing_to_show,
     rules.LockedError: lambda: VerificationLockedError(
         "验证码已经错了3次，这通电话不能再查办件。请按官方问答解答，或请来电人登录报名平台自己查询。"
     ),
