@@ -55,6 +55,9 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/events"): "parent",
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
+    ("POST", "/api/v1/calls/{call_id}/verification"): AGENT,
+    ("POST", "/api/v1/calls/{call_id}/verification/code"): AGENT,
+    ("GET", "/api/v1/calls/{call_id}/case"): AGENT,
 }
 
 

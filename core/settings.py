@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     oidc_name: str = Field(
         "", max_length=20, description="The provider's name on the sign-in page; empty: 统一身份认证."
     )
+    hotline_codes_per_hour: int = Field(
+        60,
+        ge=1,
+        le=10_000,
+        description="One-time codes for callers that one agent may have sent within an hour, over all calls.",
+    )
 
     limit_per_address: str = Field("600/minute", description="Calls per client address that change something.")
     limit_per_conversation: str = Field("60/minute", description="Messages per conversation.")

@@ -1,0 +1,1 @@
+"""The hotline: the agents' page, their calls, and the second door to a case."""
