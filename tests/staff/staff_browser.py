@@ -17,8 +17,9 @@ SESSION, FORM = "__Host-helpdesk-staff", "__Host-helpdesk-sign-in"
 class StaffBrowser:
     """One browser; `cookies` is what it keeps, `set_cookies` what the last reply set."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, forwarded_for: str = "") -> None:
         self.base = base
+        self._always = {"Origin": base} | ({"X-Forwarded-For": forwarded_for} if forwarded_for else {})
         self.cookies: dict[str, str] = {}
         self.set_cookies: SimpleCookie = SimpleCookie()
         self._http = httpx.Client(base_url=base, timeout=30, trust_env=False, verify=NO_CERTIFICATES)
@@ -26,7 +27,7 @@ class StaffBrowser:
     def call(self, method: str, path: str, headers: dict[str, str] | None = None, **sent: Any) -> httpx.Response:
         """Call as a page of ours would: with the cookies, and saying from where."""
         kept = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
-        response = self._http.request(method, path, headers={"Origin": self.base, **kept, **(headers or {})}, **sent)
+        response = self._http.request(method, path, headers={**self._always, **kept, **(headers or {})}, **sent)
         self.set_cookies = SimpleCookie()
         for line in response.headers.get_list("set-cookie"):
             self.set_cookies.load(line)
