@@ -57,6 +57,9 @@ EXPECTED = {
     "GET /api/v1/conversations/{conversation_id}/messages": "parent",
     "GET /api/v1/conversations/{conversation_id}/events": "parent",
     "GET /api/v1/suggestions": EVERY_ROLE,
+    "POST /api/v1/calls/{call_id}/verification": "agent",
+    "POST /api/v1/calls/{call_id}/verification/code": "agent",
+    "GET /api/v1/calls/{call_id}/case": "agent",
 }
 PAGES = {"GET /staff", "POST /staff/sign-out"}
 STAFF_ROUTES = sorted(route for route, may in EXPECTED.items() if may.split()[0] in ROLES)
