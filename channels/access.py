@@ -19,6 +19,7 @@ Open = Literal["public", "parent", "network", "backend"]
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
+_CALL = "/api/v1/calls/{call_id}"
 
 ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", "/openapi.json"): "public",
@@ -42,6 +43,14 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/events"): "parent",
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
+    ("POST", "/api/v1/calls"): AGENT,
+    ("GET", "/api/v1/calls"): AGENT,
+    ("GET", "/api/v1/calls/open"): AGENT,
+    ("GET", _CALL): AGENT,
+    ("PATCH", _CALL): AGENT,
+    ("POST", f"{_CALL}/events"): AGENT,
+    ("POST", f"{_CALL}/end"): AGENT,
+    ("POST", f"{_CALL}/escalate"): AGENT,
 }
 
 

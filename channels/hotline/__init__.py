@@ -1,0 +1,1 @@
+"""The hotline's working page and the API of its calls."""
