@@ -43,6 +43,8 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/events"): "parent",
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
+    ("GET", "/hotline"): AGENT,
+    ("GET", "/hotline/static/{version}/{name}"): "public",
     ("POST", "/api/v1/calls"): AGENT,
     ("GET", "/api/v1/calls"): AGENT,
     ("GET", "/api/v1/calls/open"): AGENT,
