@@ -18,6 +18,7 @@ export class Today {
     this.empty = panel.querySelector('.js-today-empty');
     this.day = panel.querySelector('.js-day');
     this.say = sayer(panel.querySelector('.js-today-status'));
+    this.lines = {};
     this.day.value = chinaDay();
     this.day.addEventListener('change', () => this.load());
   }
@@ -26,17 +27,32 @@ export class Today {
     const day = this.day.value || chinaDay();
     await this.tried(async () => {
       const found = await call('GET', `${this.address}?day=${day}`);
-      this.list.textContent = '';
       this.empty.hidden = found.calls.length > 0;
-      found.calls.forEach((one) => this.list.appendChild(this.line(one)));
+      this.show(found.calls);
       this.say('');
     });
   }
 
-  line(one) {
+  /** A call that has not changed keeps its place in the page, open or not. */
+  show(calls) {
+    const before = this.lines;
+    this.lines = {};
+    this.list.textContent = '';
+    calls.forEach((one) => {
+      const key = JSON.stringify(Object.assign({}, one, one.ended_at ? {} : { seconds: 0 }));
+      const known = before[one.id];
+      const isOpen = Boolean(known && known.node.querySelector('.past').open);
+      const node = known && known.key === key ? known.node : this.line(one, isOpen);
+      this.lines[one.id] = { key, node };
+      this.list.appendChild(node);
+    });
+  }
+
+  line(one, isOpen) {
     const node = copyOf('js-today-call');
     const questions = node.querySelector('.js-past-questions');
     const form = node.querySelector('.js-past');
+    node.querySelector('.past').open = isOpen;
     this.fill(node, one);
     one.questions.forEach((text) => {
       const item = document.createElement('li');
