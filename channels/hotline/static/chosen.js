@@ -1,6 +1,6 @@
 // The chosen suggestion, large: the part that applies first, the words to read aloud, the published text, its source.
 
-import { mark, speak } from './marked.js';
+import { blankOf, mark, renew, speak } from './marked.js';
 import { phrase } from './template.js';
 import { word } from './words.js';
 
@@ -22,6 +22,7 @@ export function copyText(suggestion) {
 export class Chosen {
   constructor(node) {
     this.node = node;
+    this.blank = blankOf(node.querySelector('.js-chosen-body'));
     this.key = '';
     this.part = (name) => node.querySelector(`.js-${name}`);
   }
@@ -37,14 +38,15 @@ export class Chosen {
     this.part('chosen-body').hidden = !suggestion;
     this.node.dataset.entry = suggestion ? suggestion.entry.id : '';
     if (suggestion) {
-      this.fill(suggestion, isOther);
+      renew(this.part('chosen-body'), this.blank);
+      this.fill(suggestion);
     }
     if (isOther) {
       this.node.scrollTop = 0;
     }
   }
 
-  fill(suggestion, isOther) {
+  fill(suggestion) {
     const { entry, applies, note, marks } = suggestion;
     mark(this.part('chosen-question'), entry.question, marks.question);
     mark(this.part('published'), entry.answer, marks.answer);
@@ -54,9 +56,7 @@ export class Chosen {
       this.part('branch').textContent = phrase(word('text', 'branch'), applies);
       speak(this.part('applies-spoken'), applies.spoken);
     }
-    if (isOther) {
-      speak(this.part('spoken'), suggestion.spoken);
-    }
+    speak(this.part('spoken'), suggestion.spoken);
     const values = valuesOf(suggestion);
     this.part('chosen-tag').textContent = values.mark;
     this.part('chosen-tag').classList.toggle('tag--repost', !entry.source.official);

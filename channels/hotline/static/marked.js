@@ -16,6 +16,19 @@ export function mark(node, text, spans) {
   node.appendChild(document.createTextNode(text.slice(at)));
 }
 
+/** Puts fresh copies of another node's children in place of a node's own: what is new has not moved. */
+export function renew(node, blank) {
+  node.textContent = '';
+  node.appendChild(document.importNode(blank, true));
+}
+
+/** A node's children, to be copied later. */
+export function blankOf(node) {
+  const blank = document.createDocumentFragment();
+  Array.from(node.cloneNode(true).childNodes).forEach((child) => blank.appendChild(child));
+  return blank;
+}
+
 function element(name, className, text) {
   const node = document.createElement(name);
   node.className = className;

@@ -1,11 +1,12 @@
 // The three places for suggestions. A place is touched only when what it shows changes, so nothing flickers or moves.
 
-import { mark } from './marked.js';
+import { blankOf, mark, renew } from './marked.js';
 import { word } from './words.js';
 
 class Place {
   constructor(node) {
     this.node = node;
+    this.blank = blankOf(node);
     this.key = '';
     this.part = (name) => node.querySelector(`.js-${name}`);
   }
@@ -22,6 +23,9 @@ class Place {
     }
     this.key = key;
     const { entry, fit, marks } = suggestion;
+    if (entry.id !== this.node.dataset.entry) {
+      renew(this.node, this.blank);
+    }
     const { source } = entry;
     const kind = source.official ? 'official' : 'repost';
     this.node.hidden = false;
@@ -41,8 +45,11 @@ class Place {
   }
 
   done(name) {
-    this.part('done').textContent = name ? word('done', name) : '';
-    this.part('done').dataset.done = name || '';
+    const node = this.part('done');
+    if ((node.dataset.done || '') !== name) {
+      node.textContent = name ? word('done', name) : '';
+      node.dataset.done = name;
+    }
   }
 }
 
