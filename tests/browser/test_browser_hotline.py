@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,10 +17,12 @@ from hotline_page import CALLS, Agents, eventually, first_is, typed_in_steps
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from channels.hotline.routes import PAUSE_MS
+from core.settings import ROOT
 from knowledge.loader import load_knowledge
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 ENTRIES = load_knowledge().entries
+PICTURES = ROOT / "docs/images"
 SUGGESTIONS = "**/api/v1/suggestions?*"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 FOCUSED = """() => {
@@ -624,3 +628,24 @@ def test_many_fast_calls_in_a_row_are_all_kept(agents: Agents) -> None:
     assert [call["result"] for call in calls] == ["answered"] * 6
     assert [call["questions"] for call in calls] == [["双胞胎怎么报名"], ["刷脸查不到孩子"]] * 3
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("light", "hotline.png"), ("dark", "hotline-dark.png")])
+def test_the_picture_of_the_page_can_be_taken(agents: Agents, tmp_path: Path, scheme: str, name: str) -> None:
+    page = agents.open(color_scheme=scheme)
+    page.keyboard.press("Alt+0")
+    page.keyboard.type("刷脸查不到孩子", delay=20)
+    first_is(page, "cq-10")
+    page.keyboard.press("Enter")
+    page.keyboard.type("手机上怎么进子女信息维护", delay=20)
+    first_is(page, "cq-01")
+    page.keyboard.press("Enter")
+    page.fill(".js-note", "孩子在外地出生，已告知手动新增")
+    page.focus(".js-question")
+    page.keyboard.press("End")
+    page.wait_for_timeout(1500)
+    # Written over only on demand, so that a run of the tests changes no tracked file.
+    picture = PICTURES / name if os.environ.get("HELPDESK_TEST_NEW_PICTURE") else tmp_path / name
+    page.screenshot(path=picture)
+    assert picture.stat().st_size > 20_000
+    assert (PICTURES / name).exists()
