@@ -23,6 +23,7 @@ Open = Literal["public", "parent", "network", "backend"]
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
+_CALL = "/api/v1/calls/{call_id}"
 
 ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", "/openapi.json"): "public",
@@ -58,6 +59,16 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("POST", "/api/v1/calls/{call_id}/verification"): AGENT,
     ("POST", "/api/v1/calls/{call_id}/verification/code"): AGENT,
     ("GET", "/api/v1/calls/{call_id}/case"): AGENT,
+    ("GET", "/hotline"): AGENT,
+    ("GET", "/hotline/static/{version}/{name}"): "public",
+    ("POST", "/api/v1/calls"): AGENT,
+    ("GET", "/api/v1/calls"): AGENT,
+    ("GET", "/api/v1/calls/open"): AGENT,
+    ("GET", _CALL): AGENT,
+    ("PATCH", _CALL): AGENT,
+    ("POST", f"{_CALL}/events"): AGENT,
+    ("POST", f"{_CALL}/end"): AGENT,
+    ("POST", f"{_CALL}/escalate"): AGENT,
 }
 
 

@@ -21,6 +21,7 @@ from channels import health, metrics, news, parents, suggestions, webhook
 from channels.access import check_routes
 from channels.demo.routes import make_router as make_demo_router
 from channels.hotline import cases
+from channels.hotline.routes import make_router as make_hotline_router
 from channels.keys import TokenKeys
 from channels.limits import Limits
 from channels.metrics import Metrics
@@ -94,13 +95,14 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
     app.state.news = news_desk
-    for router in (parents.router, suggestions.router, cases.router, news.router, health.router):
+    for router in (parents.router, suggestions.make_router(desk), cases.router, news.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))
     app.include_router(make_demo_router(settings))
     staff_routes.install(app, settings)
+    app.include_router(make_hotline_router(desk))
     check_routes(app)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)

@@ -1,68 +1,91 @@
-"""A case as an agent reads it aloud: short Chinese sentences, the words of which stand in `spoken.yml`."""
+"""The spoken form (话术) of a published text: the same words, laid out in lines for reading aloud.
+
+Nothing is added or left out: the lines joined are the text but for white space. A line that begins with `→` is the next
+step of a way through menus; the line before the first such one is its first step. Whoever shows the lines hides the
+arrows and numbers the steps by layout.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 
-import yaml
+ARROW = "→"
+BREATH = 24
+"""Characters that are read in one breath; a clause that is longer stays whole."""
 
-from conversations.reply import ApplicationCard
-from core import clock
-
-SPOKEN_FILE = Path(__file__).with_name("spoken.yml")
-
-
-def spoken_lines(card: ApplicationCard) -> list[str]:
-    """Return the card's facts and advice; an official quote stands word for word in a line that says so."""
-    return [*_facts(card), *_problems(card), *_advice(card), _say("as_of", as_of=_day_and_time(card.as_of))]
+_SENTENCE = re.compile(r"[。！？!?；;]")
+_PAUSE = re.compile(r"[，,、：:]")
+_ITEM = re.compile(r"(?:^|(?<=[\s。；：:;]))\d{1,2}[、.．](?!\d)")
+_OPEN, _CLOSE = "（(【“《", "）)】”》"
 
 
-def _facts(card: ApplicationCard) -> Iterator[str]:
-    first = card.child.split("*")[0]
-    if card.school:
-        yield _say("child" if first else "school", school=card.school, first=first)
-    yield _say("state", state=card.state, since=_day(card.since))
-    yield _say("meaning", meaning=card.meaning)
+def spoken_lines(text: str) -> list[str]:
+    """Return the text in lines of about one breath, steps of `A→B→C` each in a line of its own.
+
+    >>> spoken_lines("请进入个人空间→我的子女→新增子女,进行维护。")
+    ['请进入个人空间', '→我的子女', '→新增子女,', '进行维护。']
+    """
+    return [line for sentence in _sentences(text) for line in _lines(sentence)]
 
 
-def _problems(card: ApplicationCard) -> Iterator[str]:
-    if card.problems:
-        yield _say("problems", count=len(card.problems))
-    for number, problem in enumerate(card.problems, start=1):
-        yield _say("problem", number=number, item=problem.item, reason=problem.reason)
+def _sentences(text: str) -> Iterator[str]:
+    """Cut at line breaks, ends of sentences and numbered items."""
+    for paragraph in text.split("\n"):
+        starts = [match.start() for match in _ITEM.finditer(paragraph)]
+        for item in _cut(paragraph, starts):
+            yield from _cut(item, _places(item, _SENTENCE))
 
 
-def _advice(card: ApplicationCard) -> Iterator[str]:
-    yield _say("next", next=card.next)
-    if card.then:
-        yield _say("then", then=card.then)
-    if card.window_open and card.window_closes:
-        yield _say("window_closes", closes=_day_and_time(card.window_closes))
-    else:
-        yield _say("window_open" if card.window_open else "window_closed")
-    if quote := card.official_quote:
-        document = quote.source.document if quote.source else quote.entry_id
-        yield _say("official", document=document, text=quote.text)
+def _lines(sentence: str) -> Iterator[str]:
+    """Yield a sentence's lines; what follows the last step of a chain begins a line of its own."""
+    first, *steps = (step.strip() for step in sentence.split(ARROW))
+    head = _clauses(first)
+    if len(steps) < 2:
+        yield from _breaths(_clauses(sentence))
+        return
+    yield from _breaths(head[:-1])
+    yield head[-1]
+    for step in steps[:-1]:
+        yield ARROW + step
+    last, *rest = _clauses(steps[-1])
+    yield ARROW + last
+    yield from _breaths(rest)
 
 
-def _day(moment: datetime) -> str:
-    local = moment.astimezone(clock.CHINA)
-    return f"{local.month}月{local.day}日"
+def _clauses(text: str) -> list[str]:
+    return _cut(text, _places(text, _PAUSE)) or [""]
 
 
-def _day_and_time(moment: datetime) -> str:
-    local = moment.astimezone(clock.CHINA)
-    return f"{_day(moment)}{local.hour}点{local.minute:02d}分"
+def _breaths(clauses: list[str]) -> Iterator[str]:
+    """Join clauses as long as they can be read in one breath."""
+    line = ""
+    for clause in clauses:
+        if line and len(line) + len(clause) > BREATH:
+            yield line
+            line = ""
+        line += clause
+    if line:
+        yield line
 
 
-def _say(name: str, **values: object) -> str:
-    return _sentences()[name].format(**values)
+def _places(text: str, mark: re.Pattern[str]) -> list[int]:
+    """Return where a new part begins: after each such mark that stands outside of brackets and quotation marks."""
+    depth, places = 0, []
+    for at, letter in enumerate(text):
+        depth = max(0, depth + (letter in _OPEN) - (letter in _CLOSE))
+        if depth == 0 and mark.match(letter) and not _ITEM.fullmatch(text[: at + 1].strip()):
+            places.append(at + 1)
+    return places
 
 
-@lru_cache(maxsize=1)
-def _sentences() -> dict[str, str]:
-    sentences: dict[str, str] = yaml.safe_load(SPOKEN_FILE.read_text(encoding="utf-8"))
-    return sentences
+def _cut(text: str, places: list[int]) -> list[str]:
+    """Return the parts between those places, trimmed; a lone closing mark stays with its sentence."""
+    parts = [text[start:end].strip() for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+    whole: list[str] = []
+    for part in filter(None, parts):
+        if whole and part in _CLOSE + "。":
+            whole[-1] += part
+        else:
+            whole.append(part)
+    return whole

@@ -15,8 +15,8 @@ from channels.services import services
 from conversations.reply import ApplicationCard
 from core.errors import ForbiddenError, MalformedRequestError
 from core.scope import City
+from hotline.case_aloud import case_lines
 from hotline.lookups import reasons, sentence
-from hotline.spoken import spoken_lines
 from hotline.verification import CODES_APART
 from staff.roles import Staff
 
@@ -98,7 +98,7 @@ async def show_case(caller: ThisCaller, response: Response) -> CaseShown:
     """Return the case of a verified caller; for everybody else there is none."""
     card = await caller.card()
     response.headers["Cache-Control"] = "no-store"
-    return CaseShown(application=card, spoken=spoken_lines(card))
+    return CaseShown(application=card, spoken=case_lines(card))
 
 
 def _check_city(staff: Staff, city: City) -> None:

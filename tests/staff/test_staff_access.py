@@ -60,8 +60,18 @@ EXPECTED = {
     "POST /api/v1/calls/{call_id}/verification": "agent",
     "POST /api/v1/calls/{call_id}/verification/code": "agent",
     "GET /api/v1/calls/{call_id}/case": "agent",
+    "GET /hotline": "agent",
+    "GET /hotline/static/{version}/{name}": "public",
+    "POST /api/v1/calls": "agent",
+    "GET /api/v1/calls": "agent",
+    "GET /api/v1/calls/open": "agent",
+    "GET /api/v1/calls/{call_id}": "agent",
+    "PATCH /api/v1/calls/{call_id}": "agent",
+    "POST /api/v1/calls/{call_id}/events": "agent",
+    "POST /api/v1/calls/{call_id}/end": "agent",
+    "POST /api/v1/calls/{call_id}/escalate": "agent",
 }
-PAGES = {"GET /staff", "POST /staff/sign-out"}
+PAGES = {"GET /staff", "GET /hotline", "POST /staff/sign-out"}
 STAFF_ROUTES = sorted(route for route, may in EXPECTED.items() if may.split()[0] in ROLES)
 # What a form that another site or an old page sends is told; nobody is signed in by it.
 FORMS = {"POST /staff/sign-in", "POST /staff/demo"}

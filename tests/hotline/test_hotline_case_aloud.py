@@ -17,7 +17,7 @@ from core import clock
 from enrollment.reference import cases
 from enrollment.reference.database import open_database
 from enrollment.reference.families import read_families, seed_families
-from hotline.spoken import spoken_lines
+from hotline.case_aloud import case_lines
 from knowledge.loader import load_knowledge
 
 NUMBERS = [child.id for family in read_families() for child in family.children]
@@ -38,7 +38,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Applic
 @pytest.mark.parametrize("number", NUMBERS)
 def test_all_that_the_card_says_is_said(cards: dict[str, ApplicationCard], number: str) -> None:
     card = cards[number]
-    said = "\n".join(spoken_lines(card))
+    said = "\n".join(case_lines(card))
     told = [card.school, card.state, card.meaning, card.next, card.then, card.child[0]]
     told += [text for problem in card.problems for text in (problem.item, problem.reason)]
     assert [text for text in told if text and text not in said] == []
@@ -49,7 +49,7 @@ def test_official_words_stand_verbatim_in_a_line_that_says_so_and_in_no_other(
     cards: dict[str, ApplicationCard], number: str
 ) -> None:
     card = cards[number]
-    official = [line for line in spoken_lines(card) if "官方答复的原文" in line]
+    official = [line for line in case_lines(card) if "官方答复的原文" in line]
     if card.official_quote is None:
         assert official == []
     else:
@@ -63,7 +63,7 @@ def test_official_words_stand_verbatim_in_a_line_that_says_so_and_in_no_other(
 def test_our_own_lines_are_short_sentences_without_what_cannot_be_read_aloud(
     cards: dict[str, ApplicationCard], number: str
 ) -> None:
-    for line in spoken_lines(cards[number]):
+    for line in case_lines(cards[number]):
         assert line.endswith("。") or "官方答复的原文" in line
         if "官方答复的原文" not in line:
             assert len(line) <= 100
@@ -72,5 +72,5 @@ def test_our_own_lines_are_short_sentences_without_what_cannot_be_read_aloud(
 
 def test_a_name_of_which_nothing_is_shown_is_left_out(cards: dict[str, ApplicationCard]) -> None:
     card = cards[NUMBERS[0]].model_copy(update={"child": "*小明"})
-    assert "第一个字" not in "".join(spoken_lines(card))
-    assert "小明" not in "".join(spoken_lines(card))
+    assert "第一个字" not in "".join(case_lines(card))
+    assert "小明" not in "".join(case_lines(card))
