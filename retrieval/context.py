@@ -16,7 +16,7 @@ from retrieval.judge import Judgement
 
 LONGEST = 26
 _SHORT = 8
-_NONE_ALONE = 0.9
+_NONE_ALONE = 0.955
 _SURE = 0.85
 _LEANS = re.compile(
     r"^(那|那么|如果|要是|假如|万一|可是|可|但是|但|不过|然后|换成|改成|它|他|她|这个|这种|这样|就是|只|也|反过来|不是"
