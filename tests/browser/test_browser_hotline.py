@@ -101,7 +101,7 @@ class TestTyping:
         page = agents.open()
         assert list(typed_in_steps(page, steps)) == steps
         first_is(page, "cq-10")
-        assert page.locator("#near-1 .js-fit").inner_text() == "吻合"
+        expect(page.locator("#near-1 .js-fit")).to_have_text("吻合")
         expect(page.locator(".js-chosen-question")).to_have_text(ENTRIES["cq-10"].question)
 
     def test_nothing_moves_and_nothing_is_touched_that_stays_the_same(self, agents: Agents) -> None:

@@ -55,6 +55,16 @@ export class CallPanel {
     this.propose(result);
   }
 
+  /** Tells how the record stands; a screen reader hears of trouble only, not of each saving. */
+  showSaved(name) {
+    const node = this.part('saved');
+    if (node.dataset.now !== name) {
+      node.dataset.now = name;
+      node.setAttribute('aria-live', name === 'saved' || name === 'saving' ? 'off' : 'polite');
+      this.saved(name);
+    }
+  }
+
   get seconds() {
     return this.began ? Math.max(0, Math.floor((Date.now() - this.began) / 1000)) : 0;
   }

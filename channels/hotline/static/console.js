@@ -4,7 +4,7 @@ import { Answers } from './answers.js';
 import { call } from './api.js';
 import { CallPanel, duration, showAsked } from './call_panel.js';
 import { resultOf } from './deeds.js';
-import { isComposing } from './keys.js';
+import { isComposing, isLetter } from './keys.js';
 import { Lookup } from './lookup.js';
 import { PlaceForm } from './place.js';
 import { Recorder } from './recorder.js';
@@ -39,7 +39,7 @@ export class Console {
 
   hearing() {
     return {
-      state: (name) => this.panel.saved(name),
+      state: (name) => this.panel.showSaved(name),
       card: (card, patch) => this.heardCard(card, patch),
       escalated: ({ ticket }) => this.say(ticket ? 'escalated' : 'marked', { ticket }),
       ended: () => this.today.load(),
@@ -130,8 +130,7 @@ export class Console {
 
   /** A letter typed where it would be lost goes into the box. */
   typedElsewhere(event) {
-    const isLetter = event.key.length === 1 && event.key !== ' ' && !(event.ctrlKey || event.metaKey || event.altKey);
-    if ((isLetter || isComposing(event)) && !event.target.closest(OWN_FIELDS)) {
+    if ((isLetter(event) || isComposing(event)) && !event.target.closest(OWN_FIELDS)) {
       this.box.focus();
     }
   }

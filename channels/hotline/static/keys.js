@@ -1,5 +1,10 @@
 // The keys. An input method that composes has all keys to itself.
 
+/** Whether a key alone writes something that is seen. */
+export function isLetter(event) {
+  return /^\S$/.test(event.key || '') && !event.ctrlKey && !event.metaKey && !event.altKey;
+}
+
 const WITH_ALT = {
   Digit0: 'city', Digit1: 'result:answered', Digit2: 'result:escalated', Digit3: 'result:called_back', Digit4: 'result:dropped',
   Digit7: 'tab:0', Digit8: 'tab:1', Digit9: 'tab:2',
