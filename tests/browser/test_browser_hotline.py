@@ -480,20 +480,6 @@ class TestCalls:
         assert started.value.headers["x-csrf-token"] == "s3cret"
 
 
-CARD = {
-    "id": "CQ2026-0417-0031",
-    "city": "chongqing",
-    "child": "张*",
-    "state": "待审核",
-    "since": "2026-04-17T09:00:00+08:00",
-    "school": "示例小学",
-    "problems": [],
-    "window_open": True,
-    "next": "请等待审核",
-    "as_of": "2026-04-18T10:00:00+08:00",
-}
-
-
 class TestCases:
     def look_up(self, page: Page) -> None:
         page.keyboard.press("Alt+8")
@@ -502,39 +488,6 @@ class TestCases:
         page.select_option("#case-city", "chongqing")
         page.select_option("#case-reason", "progress")
         page.get_by_role("button", name="向登记手机发送验证码").click()
-
-    def test_a_caller_is_verified_and_the_case_is_shown_and_laid_out_for_reading(self, agents: Agents) -> None:
-        page = agents.open(may_log="Failed to load resource")
-        sent: list[object] = []
-
-        def answer(route: Route) -> None:
-            request = route.request
-            sent.append(request.post_data_json if request.method == "POST" else None)
-            if request.url.endswith("/verification"):
-                route.fulfill(status=202, json={})
-            elif request.url.endswith("/code"):
-                right = request.post_data_json == {"code": "424242"}
-                route.fulfill(json={"verified": right, "tries_left": 2, "locked": False})
-            else:
-                route.fulfill(json={"application": CARD, "spoken": ["孩子的报名状态是待审核。"]})
-
-        page.route(re.compile(r"/calls/[^/]+/(verification|case)"), answer)
-        self.look_up(page)
-        expect(page.locator(".js-case-status")).to_contain_text("请来电人报出")
-        expect(page.locator("#case-code")).to_be_focused()
-        page.keyboard.type("111111")
-        page.keyboard.press("Enter")
-        expect(page.locator(".js-case-status")).to_contain_text("还可以试 2 次")
-        page.fill("#case-code", "424242")
-        page.keyboard.press("Enter")
-        expect(page.locator(".js-case .card")).to_contain_text("待审核")
-        expect(page.locator(".js-case .spoken")).to_have_text("孩子的报名状态是待审核。")
-        assert sent[0] == {"number": "CQ2026-0417-0031", "city": "chongqing", "reason": "progress"}
-        assert violations(page) == []
-        page.keyboard.press("Escape")
-        page.keyboard.press("Escape")
-        expect(page.locator(".js-case .card")).to_have_count(0)
-        assert page.input_value("#case-number") == ""
 
     def test_a_backend_that_is_down_is_told_in_words(self, agents: Agents) -> None:
         page = agents.open(may_log="Failed to load resource")

@@ -74,12 +74,10 @@ export class Lookup {
   }
 
   failed(error) {
-    if (error.status === 503) {
-      this.say('down');
-    } else if (error.message && error.status) {
+    if (error.message && error.status) {
       this.panel.querySelector('.js-case-status').textContent = error.message;
     } else {
-      this.say('network');
+      this.say(error.status ? 'down' : 'network');
     }
   }
 }
