@@ -20,9 +20,9 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
 COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "evaluate-peers", "benchmark", "knowledge", "audit"]
-COMMANDS += ["privacy", "demo"]
+COMMANDS += ["privacy", "demo", "tickets"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
-SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"]]
+SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"], ["tickets", "route"]]
 
 
 @pytest.fixture(autouse=True)
