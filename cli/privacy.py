@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from conversations.migrate import migrate
@@ -16,6 +18,7 @@ from conversations.storage import open_engine
 from core import clock
 from core.errors import HelpdeskError
 from core.settings import settings
+from escalation.purge import count_tickets, purge_tickets
 
 privacy = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Erase conversations and people's links.")
 
@@ -52,6 +55,15 @@ def _counts(what: Erased, dry_run: bool) -> Counts:
     engine = open_engine(settings().database)
     migrate(engine)
     try:
-        return count(engine, what) if dry_run else erase(engine, what)
+        counts = _tickets(engine, what, dry_run)  # first: erasing conversations leaves the file compact
+        counts.update(count(engine, what) if dry_run else erase(engine, what))
+        return counts
     except OperationalError as error:
         raise HelpdeskError(f"stopped, nothing is half deleted; run it again: {error.orig}") from error
+
+
+def _tickets(engine: Engine, what: Erased, dry_run: bool) -> Counts:
+    """Erase old tickets that belong to no conversation; those of a guardian hang on a conversation."""
+    if isinstance(what, Guardian):
+        return Counter()
+    return count_tickets(engine, what.before) if dry_run else purge_tickets(engine, what.before)

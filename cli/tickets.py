@@ -46,8 +46,8 @@ def route(  # noqa: PLR0917 - each is an option
     if school and not district:
         raise HelpdeskError("--school needs the school's --district")
     book = load_rules(rules or settings().escalation_rules)
-    place = Place(city, district, school)  # type: ignore[arg-type]
-    need = Need(place, entry, branch, topic, urgency, _moment(closes))  # type: ignore[arg-type]
+    place = Place(city, district, school)
+    need = Need(place, entry, branch, topic, urgency, _moment(closes))
     now = _moment(at) or clock.now()
     decided = book.route(need, now)
     if as_json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +20,8 @@ from escalation.calendar import Calendar
 from escalation.rules import LEVELS, STATES, URGENCIES, Level, Place, State, Urgency
 
 FOLDER = Path(__file__).parent
+Reason = Literal["dispatched", "climbed", "freed", "closed", "reopened"]
+"""What the desk itself does and says why."""
 _HARDLY_ANY = 1 / 60
 """Working hours."""
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -45,10 +47,13 @@ class Levels(_Strict):
     own_names: tuple[OwnName, ...] = ()
     states: dict[State, str]
     urgencies: dict[Urgency, str]
+    reasons: dict[Reason, str]
 
     @model_validator(mode="after")
     def _complete(self) -> Levels:
-        if missing := {*CITIES} - {*self.cities} | {*STATES} - {*self.states} | {*URGENCIES} - {*self.urgencies}:
+        missing = {*CITIES} - {*self.cities} | {*STATES} - {*self.states} | {*URGENCIES} - {*self.urgencies}
+        missing |= {*get_args(Reason)} - {*self.reasons}
+        if missing:
             raise ValueError(f"nothing is said of {', '.join(sorted(missing))}")
         if empty := [city for city, levels in self.cities.items() if not levels]:
             raise ValueError(f"{empty[0]} has no level")
@@ -147,6 +152,7 @@ class Route:
 
     level: Level
     team: str
+    because: str
     guidance: str
     times: Times
     reasons: tuple[str, ...]
@@ -171,6 +177,7 @@ class RuleBook:
         return Route(
             level,
             team,
+            rule.because if rule else self.levels.reasons["dispatched"],
             rule.guidance if rule else "",
             times,
             (f"{because} → {wanted}", *reasons, f"{level} is {team}", *times.reasons),
@@ -240,7 +247,7 @@ class RuleBook:
         return None
 
     def _share(self, now: datetime, due: datetime, share: float, place: Place) -> datetime:
-        """Return when a share of the time to the answer has passed: of working time, or of all if hardly any is left."""
+        """Return when a share of the time to the answer has passed: of working time, of all if hardly any is left."""
         hours = self.calendar.between(now, due, place)
         return self.calendar.add(now, hours * share, place) if hours > _HARDLY_ANY else now + (due - now) * share
 

@@ -63,7 +63,8 @@ _MAY: dict[Role, frozenset[Name]] = {
     "system": frozenset({"dispatch", "climb", "release", "close"}),
     **dict.fromkeys(LEVELS, frozenset(NAMES) - {"dispatch", "climb", "add"}),
 }
-_SAYS: dict[Name, MessageKind] = {"add": "parent", "reply": "reply", "ask_parent": "ask", "note": "note"}
+_SAYS: dict[Name, MessageKind] = {"add": "parent", "reply": "reply", "ask_parent": "ask", "resolve": "reply"}
+_NEEDS_TEXT: frozenset[Name] = frozenset({"add", "reply", "ask_parent", "note"})
 _NEEDS_WHY: frozenset[Name] = frozenset({"transfer", "reopen"})
 
 
@@ -137,7 +138,7 @@ class Command:
     """What somebody wants to happen to the version that they saw.
 
     Args:
-        text: the message of `add`, `reply`, `ask_parent`, `note`; of the others nothing.
+        text: the message; `add`, `reply`, `ask_parent` and `note` need one.
         why: the reason; `transfer` and `reopen` need one.
         to, district, school: where `transfer` leads; a district or school that is not given stays.
     """
@@ -168,7 +169,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Words on a ticket; a `note` is for colleagues only."""
+    """Words on a ticket: a parent's, ours to the parent (`reply`, `ask`), or a `note` for colleagues only."""
 
     version: int
     kind: MessageKind
@@ -207,7 +208,7 @@ def move(ticket: Ticket, command: Command, by: Actor, at: datetime, levels: tupl
     event = Event(
         version, command.name, by, at, command.why, ticket.state, changed.state, ticket.level, changed.level
     )  # fmt: skip
-    kind = _SAYS.get(command.name) or ("parent" if by.role == "parent" else "note")
+    kind: MessageKind = "parent" if by.role == "parent" else _SAYS.get(command.name, "note")
     message = Message(version, kind, by, at, command.text) if command.text else None
     return Moved(changed, event, message)
 
@@ -227,7 +228,7 @@ def refused(ticket: Ticket, command: Command, by: Actor, at: datetime, levels: t
         return "您不能对工单进行这项操作。"
     if ticket.state not in FROM[command.name]:
         return "工单当前的状态不能进行这项操作。"
-    if command.name in _SAYS and not command.text.strip():
+    if command.name in _NEEDS_TEXT and not command.text.strip():
         return "请填写内容。"
     if command.name in _NEEDS_WHY and not command.why.strip():
         return "请填写原因。"
