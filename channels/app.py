@@ -25,6 +25,8 @@ from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.services import Services
+from channels.tickets import routes as tickets_routes
+from channels.tickets.climbing import keep_climbing
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
 from conversations.migrate import migrate
@@ -35,6 +37,8 @@ from core.settings import Settings
 from enrollment.client import open_backend
 from enrollment.signing import webhook_signer
 from enrollment.states import states
+from escalation.desk import TicketDesk
+from escalation.routing import load_rules
 from knowledge.loader import load_knowledge
 from retrieval.branches import load_branches
 from retrieval.retriever import load_retriever
@@ -72,15 +76,17 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     desk = desk or build_desk(settings)
     parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics())
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
+    tickets = TicketDesk(desk.store.engine, load_rules(settings.escalation_rules))
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with parts.keys.kept_fresh():
-            telling = asyncio.create_task(news_desk.run())
+            tasks = [asyncio.create_task(news_desk.run()), asyncio.create_task(keep_climbing(desk.store, tickets))]
             yield
-            telling.cancel()
-            await asyncio.wait([telling])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         await parts.rasa.aclose()
         await desk.backend.aclose()
         desk.audit.close()
@@ -89,7 +95,8 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
     app.state.news = news_desk
-    for router in (parents.router, suggestions.router, news.router, health.router):
+    app.state.tickets = tickets
+    for router in (parents.router, suggestions.router, tickets_routes.router, news.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))
