@@ -9,9 +9,13 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.routing import iter_route_contexts
 
 from channels.services import services
+from channels.staff import cookies
+from channels.staff.forgery import SAFE_METHODS, refuse_forged
 from channels.tokens import read_staff_token
 from core.errors import ForbiddenError, NotAuthenticatedError
 from staff.roles import ROLES, Role, Staff
+from staff.sessions import Session
+from staff.tokens import PREFIX
 
 Open = Literal["public", "parent", "network", "backend"]
 """Not for staff: anybody; who knows a conversation's secret; by the caller's address; who signs as backend or Rasa."""
@@ -20,6 +24,7 @@ ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
 TEAMS: frozenset[Role] = frozenset({"school", "district", "city"})
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
+_CALL = "/api/v1/calls/{call_id}"
 _TICKETS = "/api/v1/tickets"
 _TICKET = f"{_TICKETS}/{{ticket_id}}"
 
@@ -39,12 +44,34 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", "/demo"): "public",
     ("GET", "/demo/static/{version}/{name}"): "public",
     ("POST", "/demo/token"): "public",
+    ("GET", "/staff"): ANY_STAFF,
+    ("GET", "/staff/sign-in"): "public",
+    ("POST", "/staff/sign-in"): "public",
+    ("POST", "/staff/demo"): "public",
+    ("POST", "/staff/sign-out"): ANY_STAFF,
+    ("GET", "/staff/oidc/start"): "public",
+    ("GET", "/staff/oidc/callback"): "public",
+    ("GET", "/staff/static/{version}/{name}"): "public",
+    ("GET", "/api/v1/me"): ANY_STAFF,
     ("POST", "/api/v1/conversations"): "public",
     ("PUT", f"{_CONVERSATION}/token"): "parent",
     ("POST", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/events"): "parent",
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
+    ("POST", "/api/v1/calls/{call_id}/verification"): AGENT,
+    ("POST", "/api/v1/calls/{call_id}/verification/code"): AGENT,
+    ("GET", "/api/v1/calls/{call_id}/case"): AGENT,
+    ("GET", "/hotline"): AGENT,
+    ("GET", "/hotline/static/{version}/{name}"): "public",
+    ("POST", "/api/v1/calls"): AGENT,
+    ("GET", "/api/v1/calls"): AGENT,
+    ("GET", "/api/v1/calls/open"): AGENT,
+    ("GET", _CALL): AGENT,
+    ("PATCH", _CALL): AGENT,
+    ("POST", f"{_CALL}/events"): AGENT,
+    ("POST", f"{_CALL}/end"): AGENT,
+    ("POST", f"{_CALL}/escalate"): AGENT,
     ("POST", _TICKETS): AGENT | TEAMS,
     ("GET", _TICKETS): AGENT | TEAMS,
     ("GET", _TICKET): AGENT | TEAMS,
@@ -60,33 +87,81 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
 }
 
 
-def allowed(request: Request) -> Staff:
+class SignInNeededError(NotAuthenticatedError):
+    """A page was asked for by nobody who is signed in: the browser is led to the sign-in page."""
+
+
+class PageForbiddenError(ForbiddenError):
+    """A page was asked for by a role that may not see it."""
+
+
+async def allowed(request: Request) -> Staff:
     """Return who calls, if the table lets their role call this route.
 
     Raises:
         NotAuthenticatedError: nobody is signed in, or the session or token is refused.
-        ForbiddenError: the role may not.
+        ForbiddenError: the role may not, or a call by session cookie comes from another site.
     """
-    who = signed_in(request)
+    who = await signed_in(request)
     may = ACCESS[request.method, request.scope["route"].path]
     if isinstance(may, str) or who.role not in may:
         raise ForbiddenError("您的账号没有这项权限。")
     return who
 
 
-Allowed = Annotated[Staff, Depends(allowed)]
-
-
-def signed_in(request: Request) -> Staff:
-    """Return who calls, by the token that the call carries.
+async def allowed_page(request: Request) -> Staff:
+    """Return who asks for a page, as `allowed` does; a browser is answered with a page, too.
 
     Raises:
-        NotAuthenticatedError: there is none, or it is refused.
+        SignInNeededError: nobody is signed in; the browser is led to the sign-in page and back.
+        PageForbiddenError: the role may not; a page says so.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    try:
+        return await allowed(request)
+    except NotAuthenticatedError as error:
+        raise SignInNeededError(error.message) from error
+    except ForbiddenError as error:
+        raise PageForbiddenError(error.message) from error
+
+
+Allowed = Annotated[Staff, Depends(allowed)]
+AllowedPage = Annotated[Staff, Depends(allowed_page)]
+
+
+async def signed_in(request: Request) -> Staff:
+    """Return who calls: by the token that the call bears or, if it bears none, by the session cookie.
+
+    Raises:
+        NotAuthenticatedError: there is neither, or it is refused.
+        ForbiddenError: it would change something by the session cookie, and comes from another site.
+    """
+    if "authorization" in request.headers:
+        return await _bearer(request)
+    session = await session_of(request)
+    if session is None:
+        raise NotAuthenticatedError("请先登录。")
+    if request.method not in SAFE_METHODS:
+        await refuse_forged(request, session.csrf)
+    return session.staff
+
+
+async def session_of(request: Request) -> Session | None:
+    """Return the session of the browser that calls, if one is going on."""
+    id_ = cookies.read(request, cookies.SESSION)
+    return None if id_ is None else await services(request).staff.session(id_)
+
+
+async def _bearer(request: Request) -> Staff:
+    scheme, _, text = request.headers["authorization"].partition(" ")
+    token = text.strip()
     if scheme.lower() != "bearer":
         raise NotAuthenticatedError("请先登录。")
-    return read_staff_token(services(request).settings, token.strip())
+    if not token.startswith(PREFIX):
+        return read_staff_token(services(request).settings, token)
+    who = await services(request).staff.token(token)
+    if who is None:
+        raise NotAuthenticatedError("请先登录。")
+    return who
 
 
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:

@@ -20,11 +20,15 @@ from bot.actions.words import Words
 from channels import health, metrics, news, parents, suggestions, webhook
 from channels.access import check_routes
 from channels.demo.routes import make_router as make_demo_router
+from channels.hotline import cases
+from channels.hotline.routes import make_router as make_hotline_router
 from channels.keys import TokenKeys
 from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
 from channels.services import Services
+from channels.staff import routes as staff_routes
+from channels.staff.door import StaffDoor
 from channels.tickets import routes as tickets_routes
 from channels.tickets.climbing import keep_climbing
 from channels.widget.routes import make_router as make_widget_router
@@ -74,13 +78,15 @@ def build_desk(settings: Settings) -> Desk:
 def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     """Build the application; `desk` lets a test give its own."""
     desk = desk or build_desk(settings)
-    parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics())
+    door = StaffDoor(desk.store.engine, settings, desk.store.call)
+    parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics(), door)
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
     tickets = TicketDesk(desk.store.engine, load_rules(settings.escalation_rules))
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        door.sessions.delete_ended()
         async with parts.keys.kept_fresh():
             tasks = [asyncio.create_task(news_desk.run()), asyncio.create_task(keep_climbing(desk.store, tickets))]
             yield
@@ -96,12 +102,15 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.state.services = parts
     app.state.news = news_desk
     app.state.tickets = tickets
-    for router in (parents.router, suggestions.router, tickets_routes.router, news.router, health.router):
+    for router in (parents.router, suggestions.make_router(desk), cases.router, tickets_routes.router, news.router):
         app.include_router(router)
+    app.include_router(health.router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))
     app.include_router(make_demo_router(settings))
+    staff_routes.install(app, settings)
+    app.include_router(make_hotline_router(desk))
     check_routes(app)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)

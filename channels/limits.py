@@ -21,6 +21,7 @@ class Limits:
     def __init__(self, settings: Settings) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._per_address = parse(settings.limit_per_address)
+        self._sign_in = parse(settings.limit_sign_in)
         self._per_conversation = parse(settings.limit_per_conversation)
         self._exempt = read_networks(settings.limit_exempt)
         self._proxies = read_networks(settings.trusted_proxies)
@@ -37,6 +38,16 @@ class Limits:
         self._count(self._per_address, "address", address)
         if conversation_id:
             self._count(self._per_conversation, "conversation", conversation_id)
+
+    def check_sign_in(self, request: Request) -> None:
+        """Count a try of staff to sign in.
+
+        Raises:
+            TooManyRequestsError: this address has tried too often; says after how many seconds to try again.
+        """
+        address, direct = self._client(request)
+        if not (direct and is_within(address, self._exempt)):
+            self._count(self._sign_in, "sign-in", address)
 
     def _count(self, limit: RateLimitItem, what: str, key: str) -> None:
         if self._limiter.hit(limit, what, key):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -83,11 +83,39 @@ class Transcript(BaseModel):
     messages: list[Said]
 
 
+Fit = Literal["match", "likely", "unsure"]
+"""吻合, 可能, 不确定: how well an entry fits what was typed; `channels.suggestions.fit_of` says when which."""
+
+
+class Part(BaseModel):
+    """The part of an answer that applies: a verbatim piece of it, under the case's label, and its spoken form."""
+
+    branch: str
+    text: str
+    spoken: list[str]
+
+
+class Marks(BaseModel):
+    """Where words of the typed text stand in question and answer: spans [start, end) in characters, in order."""
+
+    question: list[tuple[int, int]]
+    answer: list[tuple[int, int]]
+
+
 class Suggestion(BaseModel):
-    """An entry that may answer, with the probability in [0, 1] that it does."""
+    """An entry that may answer, with the probability in [0, 1] that it does.
+
+    `applies`: the part for the case that the words name. `note`: must be shown with the answer. `spoken`: the answer's
+    words in lines for reading aloud (`hotline.spoken`).
+    """
 
     entry: EntryCard
     confidence: float
+    fit: Fit
+    applies: Part | None
+    note: str | None
+    marks: Marks
+    spoken: list[str]
 
 
 class Suggestions(BaseModel):

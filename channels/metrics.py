@@ -18,6 +18,7 @@ from channels.limits import is_within, read_networks
 from core.errors import ConflictError, TokenRefusal, TokenRejectedError
 from core.outcomes import Outcome
 from core.settings import Settings
+from staff.accounts import SignIn
 
 _PASSED_ON = ("x-forwarded-for", "x-real-ip", "forwarded", "via")
 
@@ -32,12 +33,20 @@ class Metrics:
             "helpdesk_token_refusals_total", "Parents' tokens refused.", ["reason"], registry=self._registry
         )
         turns = Counter("helpdesk_turns_total", "Turns by how they ended.", ["outcome"], registry=self._registry)
+        sign_ins = Counter(
+            "helpdesk_staff_sign_ins_total", "Tries of staff to sign in.", ["outcome"], registry=self._registry
+        )
+        self._sign_ins = {outcome: sign_ins.labels(outcome.value) for outcome in SignIn}
         self._refusals = {reason: refusals.labels(reason.value) for reason in TokenRefusal}
         self._turns = {outcome: turns.labels(outcome.value) for outcome in Outcome}
 
     def count_turn(self, outcome: Outcome) -> None:
         """Count a turn that has ended."""
         self._turns[outcome].inc()
+
+    def count_sign_in(self, outcome: SignIn) -> None:
+        """Count a member of staff's try to sign in."""
+        self._sign_ins[outcome].inc()
 
     @contextmanager
     def token_refusals(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from channels.keys import TokenKeys
 from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
+from channels.staff.door import StaffDoor
 from core.errors import NotAuthenticatedError
 from core.settings import Settings
 
@@ -26,6 +27,7 @@ class Services:
     limits: Limits
     keys: TokenKeys
     metrics: Metrics
+    staff: StaffDoor
 
 
 def services(request: Request) -> Services:

@@ -1,40 +1,128 @@
-"""Suggestions for staff: the official entries nearest to what a caller says."""
+"""Suggestions for staff: the official entries nearest to what a caller says, ready to be shown and read aloud.
+
+What does not depend on the typed words (cards, spoken forms, texts to mark) is made once, at start.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Response
+from pydantic_core import to_json
 
 from bot.actions.cards import entry_card
+from bot.actions.desk import Desk
 from channels.access import Allowed
-from channels.messages import Suggestion, Suggestions
-from channels.services import services
-from core.scope import CITIES, City
+from channels.messages import Fit, Suggestions
+from core import clock
+from core.scope import CITIES, City, Scope
+from hotline.marks import marks, words_of
+from hotline.spoken import spoken_lines
+from knowledge.entry import Document, Entry
+from retrieval.judge import Candidate, Judgement, Thresholds
 
-router = APIRouter(prefix="/api/v1", tags=["staff"])
+
+@dataclass(frozen=True)
+class Shelved:
+    """An entry as far as it is known before anybody asks; `question` and `answer` are in lower case, for marks."""
+
+    card: dict[str, Any]
+    document: Document
+    question: str
+    answer: str
+    spoken: list[str]
+    branches: dict[str, dict[str, Any]]
 
 
-@router.get("/suggestions")
-async def suggest(
-    request: Request,
-    _: Allowed,
-    q: Annotated[str, Query(max_length=500)],
-    city: City | None = None,
-    limit: Annotated[int, Query(ge=1, le=10)] = 3,
-) -> Suggestions:
-    """Return the nearest entries, best first, of one city or of both."""
-    start = time.perf_counter()
-    desk = services(request).desk
-    judgements = [desk.retriever.search(q, c) for c in ((city,) if city else CITIES)]
-    candidates = sorted((c for j in judgements for c in j.candidates), key=lambda c: -c.confidence)[:limit]
-    suggestions = [
-        Suggestion(
-            entry=entry_card(desk.knowledge, desk.knowledge.entries[c.entry_id]), confidence=round(c.confidence, 4)
-        )
-        for c in candidates
-    ]
-    answerable = any(j.decision == "answer" for j in judgements)
-    took = (time.perf_counter() - start) * 1000
-    return Suggestions(answerable=answerable, suggestions=suggestions, took_ms=round(took, 3))
+@dataclass(frozen=True)
+class Asked:
+    """What was typed, in normal form, its words that may be marked, the caller's district, and the day."""
+
+    text: str
+    words: tuple[str, ...]
+    district: str | None
+    on: date
+
+
+class Shelf:
+    """Makes suggestions of candidates."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._entries = {entry.id: _shelve(desk, entry) for entry in desk.knowledge.entries.values()}
+
+    def suggest(self, q: str, cities: Sequence[City], district: str | None, limit: int) -> dict[str, Any]:
+        """Return the nearest entries of the cities, best first, and whether any is good enough."""
+        judgements = [self._desk.retriever.search(q, city) for city in cities]
+        found = sorted(((c, j) for j in judgements for c in j.candidates), key=lambda one: -one[0].confidence)
+        asked = Asked(judgements[0].text, words_of(judgements[0].text), district, clock.today())
+        return {
+            "answerable": any(judgement.decision == "answer" for judgement in judgements),
+            "suggestions": [self._one(candidate, judgement, asked) for candidate, judgement in found[:limit]],
+        }
+
+    def _one(self, candidate: Candidate, judgement: Judgement, asked: Asked) -> dict[str, Any]:
+        shelved = self._entries[candidate.entry_id]
+        fit = fit_of(candidate, judgement, self._desk.retriever.judge.thresholds)
+        branch = self._desk.branches.decide(candidate.entry_id, asked.text) if fit != "unsure" else None
+        scope = Scope(shelved.document.city, asked.district)
+        notes = shelved.document.notes_for(scope, asked.on, self._desk.settings.batch_ended_on)
+        return {
+            "entry": shelved.card,
+            "confidence": round(candidate.confidence, 4),
+            "fit": fit,
+            "applies": shelved.branches.get(branch or ""),
+            "note": "；".join(notes) or None,
+            "marks": {"question": marks(asked.words, shelved.question), "answer": marks(asked.words, shelved.answer)},
+            "spoken": shelved.spoken,
+        }
+
+
+def fit_of(candidate: Candidate, judgement: Judgement, thresholds: Thresholds) -> Fit:
+    """Return in a word how well an entry fits, by the thresholds by which the chat answers and asks back.
+
+    `match` (吻合): the chat would answer, and this entry is as sure as that takes. `likely` (可能): it is sure
+    enough to be asked back with. `unsure` (不确定): neither.
+    """
+    if judgement.decision == "answer" and candidate.confidence >= thresholds.answer:
+        return "match"
+    return "likely" if judgement.decision != "none" and candidate.confidence >= thresholds.clarify else "unsure"
+
+
+def make_router(desk: Desk) -> APIRouter:
+    """Return the route."""
+    router = APIRouter(prefix="/api/v1", tags=["staff"])
+    shelf = Shelf(desk)
+
+    @router.get("/suggestions", response_model=Suggestions)
+    async def suggest(
+        _: Allowed,
+        q: Annotated[str, Query(max_length=500)],
+        city: City | None = None,
+        district: Annotated[str | None, Query(max_length=40)] = None,
+        limit: Annotated[int, Query(ge=1, le=10)] = 3,
+    ) -> Response:
+        """Return the nearest entries, best first, of one city or of both."""
+        start = time.perf_counter()
+        found = shelf.suggest(q, (city,) if city else CITIES, desk.entities.district(district), limit)
+        took = (time.perf_counter() - start) * 1000
+        # Made by our own shapes at start; validated once more it would cost as much as the search.
+        return Response(to_json({**found, "took_ms": round(took, 3)}), media_type="application/json")
+
+    return router
+
+
+def _shelve(desk: Desk, entry: Entry) -> Shelved:
+    parts = {b.id: {"branch": b.label, "text": b.text, "spoken": spoken_lines(b.text)} for b in entry.branches}
+    return Shelved(
+        card=entry_card(desk.knowledge, entry).model_dump(mode="json"),
+        document=desk.knowledge.document_of(entry),
+        question=entry.question.lower(),
+        answer=entry.answer.lower(),
+        spoken=spoken_lines(entry.answer),
+        branches=parts,
+    )

@@ -52,7 +52,7 @@ def take_figures(current: Settings, questions: list[Question]) -> list[Figure]:
     """Take all figures, telling each step on standard error."""
     from channels.tokens import demo_staff_token, demo_token
     from cli.serve import running_service
-    from evaluation.benchmark import cases, parts, turns
+    from evaluation.benchmark import agents, cases, parts, turns
     from evaluation.benchmark.bare import bare_rasa
 
     key = current.demo_key_file or current.var_dir / "benchmark-key.pem"
@@ -71,7 +71,10 @@ def take_figures(current: Settings, questions: list[Question]) -> list[Figure]:
         _tell("a long conversation")
         found.append(turns.growth(service, questions))
         _tell("suggestions")
-        found += parts.suggestions(service, demo_staff_token(current, "agent", questions[0].city or ""), questions)
+        agent = demo_staff_token(current, "agent", questions[0].city or "")
+        found += parts.suggestions(service, agent, questions)
+        _tell("20 agents typing")
+        found += agents.typing(service, agent, questions)
         _tell("families' own cases")
         found.append(cases.against_questions(service, lambda: demo_token(current, "cq-zhang"), questions))
         found.append(parts.memory(processes))

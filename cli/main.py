@@ -21,6 +21,7 @@ from cli.knowledge import knowledge
 from cli.peers import evaluate_peers
 from cli.privacy import privacy
 from cli.serve import serve
+from cli.staff import staff
 from cli.tickets import tickets
 from cli.train import train, tune
 from core.errors import HelpdeskError
@@ -39,6 +40,7 @@ app.command()(benchmark)
 app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")
 app.add_typer(privacy, name="privacy")
+app.add_typer(staff, name="staff")
 app.add_typer(tickets, name="tickets")
 app.add_typer(demo, name="demo")
 

@@ -19,8 +19,9 @@ from core import clock
 from core.errors import HelpdeskError
 from core.settings import settings
 from escalation.purge import count_tickets, purge_tickets
+from hotline.purge import count_calls, purge_calls
 
-privacy = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Erase conversations and people's links.")
+privacy = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Erase conversations, calls and links.")
 
 
 @privacy.callback()
@@ -37,7 +38,7 @@ def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing; say how much it would be.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as one JSON object.")] = False,
 ) -> None:
-    """Delete old conversations, or all of one guardian, with the links of pseudonyms that none needs any more."""
+    """Delete old conversations and calls, or all of one guardian, with the links that none needs any more."""
     if guardian is not None and older_than is not None:
         raise typer.BadParameter("give --older-than or --guardian, not both")
     days = older_than or settings().retention_days
@@ -51,11 +52,19 @@ def purge(
             typer.echo(f"{rows:>9}  {table}")
 
 
+def _calls(engine: Engine, what: Erased, dry_run: bool) -> Counts:
+    """Erase the hotline's old calls; who called is not known, so none belongs to a guardian."""
+    if isinstance(what, Guardian):
+        return Counter()
+    return count_calls(engine, what.before) if dry_run else purge_calls(engine, what.before)
+
+
 def _counts(what: Erased, dry_run: bool) -> Counts:
     engine = open_engine(settings().database)
     migrate(engine)
     try:
-        counts = _tickets(engine, what, dry_run)  # first: erasing conversations leaves the file compact
+        counts = _calls(engine, what, dry_run)
+        counts.update(_tickets(engine, what, dry_run))
         counts.update(count(engine, what) if dry_run else erase(engine, what))
         return counts
     except OperationalError as error:

@@ -49,10 +49,11 @@ def serve() -> None:
         signal.signal(number, lambda *_: stopping.set())
     with running(current, stopping=stopping) as children:
         base = f"http://{current.host}:{current.port}"
-        demo = f"\n  demo page   {base}/demo" if current.demo_key_file else ""
+        pages = f"\n  demo page   {base}/demo" if current.demo_key_file else ""
+        pages += f"\n  for staff   {base}/staff/sign-in"
         if not stopping.is_set():
             print(
-                f"ready:\n  API         {base}/docs{demo}\n  health      {base}/readyz\nCtrl-C stops everything.",
+                f"ready:\n  API         {base}/docs{pages}\n  health      {base}/readyz\nCtrl-C stops everything.",
                 flush=True,
             )
         while not stopping.wait(0.5):

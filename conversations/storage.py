@@ -120,11 +120,11 @@ class FinishedTurn:
 
 
 def open_engine(url: str) -> Engine:
-    """Open the database; SQLite gets write-ahead logging and foreign keys."""
+    """Open the database; SQLite gets write-ahead logging and foreign keys. Its errors show no values of rows."""
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, **_JSON)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **_JSON)
     pool: Any = NullPool if ":memory:" in url else QueuePool
-    engine = create_engine(url, poolclass=pool, connect_args={"timeout": 10}, **_JSON)
+    engine = create_engine(url, poolclass=pool, connect_args={"timeout": 10}, hide_parameters=True, **_JSON)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:

@@ -11,8 +11,11 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -143,8 +146,41 @@ class Settings(BaseSettings):
         description="Private key that signs demo tokens; made at first use. Set: the demo page and `demo token` exist.",
     )
 
+    staff_lockout_failures: int = Field(
+        5, ge=1, le=100, description="Wrong passwords in a row after which an account of staff is locked."
+    )
+    staff_lockout_minutes: float = Field(15.0, gt=0, le=1440, description="Minutes for which it is locked.")
+    staff_session_hours: float = Field(
+        12.0, gt=0, le=72, description="Hours after which staff sign in anew, whatever they do."
+    )
+    staff_idle_minutes: float = Field(
+        120.0, gt=0, le=1440, description="Minutes without a call after which staff sign in anew."
+    )
+    public_url: HttpUrl | None = Field(
+        None,
+        description="Address under which browsers reach this service, without a path; empty: as each call names it. "
+        "The identity provider sends staff back to it.",
+    )
+    oidc_issuer: str = Field(
+        "",
+        description="Issuer of the OpenID Connect provider that staff may sign in with, https (http on this machine "
+        "only); set together with the client's id and secret; empty: passwords alone.",
+    )
+    oidc_client_id: str = Field("", description="Name under which the provider knows this service.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Secret that belongs to it; no default.")
+    oidc_name: str = Field(
+        "", max_length=20, description="The provider's name on the sign-in page; empty: 统一身份认证."
+    )
+    hotline_codes_per_hour: int = Field(
+        60,
+        ge=1,
+        le=10_000,
+        description="One-time codes for callers that one agent may have sent within an hour, over all calls.",
+    )
+
     limit_per_address: str = Field("600/minute", description="Calls per client address that change something.")
     limit_per_conversation: str = Field("60/minute", description="Messages per conversation.")
+    limit_sign_in: str = Field("30/minute", description="Tries of staff to sign in per client address.")
     limit_exempt: str = Field(
         "127.0.0.1/32,::1/128",
         description="Networks whose direct calls are not limited; calls that a proxy passes on are.",
@@ -182,7 +218,7 @@ class Settings(BaseSettings):
             ip_network(network)
         return value
 
-    @field_validator("limit_per_address", "limit_per_conversation")
+    @field_validator("limit_per_address", "limit_per_conversation", "limit_sign_in")
     @classmethod
     def _rate(cls, value: str) -> str:
         from limits import parse
@@ -204,6 +240,34 @@ class Settings(BaseSettings):
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:
         return None if value is None else ROOT / value
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_path(cls, value: HttpUrl | None) -> HttpUrl | None:
+        if value and (value.path != "/" or value.query or value.fragment):
+            raise ValueError("write scheme and host only, e.g. https://help.example")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        address = urlsplit(value)
+        here = address.hostname in ("127.0.0.1", "localhost")
+        if value and not (address.hostname and address.scheme in (("https", "http") if here else ("https",))):
+            raise ValueError("an issuer is an https address")
+        return value
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        parts = {
+            "oidc_issuer": self.oidc_issuer,
+            "oidc_client_id": self.oidc_client_id,
+            "oidc_client_secret": self.oidc_client_secret.get_secret_value(),
+        }
+        missing = [PREFIX + name.upper() for name, value in parts.items() if not value]
+        if missing and len(missing) < len(parts):
+            raise PydanticCustomError("half_set", "{names}: set together, or none", {"names": ", ".join(missing)})
+        return self
 
     @property
     def database(self) -> str:
@@ -255,8 +319,13 @@ def read_settings(file: Path | None = None) -> Settings:
     try:
         return Settings(_env_file=path)
     except ValidationError as error:
-        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']} (value: {_shown(e)})" for e in error.errors()]
-        raise SettingsError("; ".join(lines)) from error
+        raise SettingsError("; ".join(_line(one) for one in error.errors())) from error
+
+
+def _line(error: object) -> str:
+    if not error["loc"]:  # type: ignore[index]  # of several settings together; the message names one
+        return str(error["msg"])  # type: ignore[index]
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {error['msg']} (value: {_shown(error)})"  # type: ignore[index]
 
 
 def _shown(error: object) -> str:

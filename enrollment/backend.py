@@ -47,6 +47,53 @@ class EnrollmentBackend(Protocol):
         """
         ...
 
+    async def send_code(self, number: str, city: City) -> str:
+        """Have the backend send a one-time code to the phone that is registered with the application `number`.
+
+        The reply has the same form, cost and time whether there is such an application or not. Never tried twice: a
+        second try could send a second code.
+
+        Args:
+            number: the application's number, as somebody on the telephone gave it.
+            city: the city whose applications are meant; never another's.
+
+        Returns:
+            The backend's id of this verification: 1 to 200 visible ASCII characters.
+
+        Raises:
+            EnrollmentError: the backend gave no usable answer, and whether a code was sent is not known;
+                `NotOfferedError`: it verifies nobody.
+
+        """
+        ...
+
+    async def verify(self, verification: str, code: str) -> bool:
+        """Return whether `code` is the one that was sent for this verification.
+
+        `False` also where there is no such application, the code is too old, or too many were tried. The right code
+        may be asked for again: a reply that was lost does no harm. Never tried twice: each try counts.
+
+        Raises:
+            EnrollmentError: as above.
+
+        """
+        ...
+
+    async def application_verified(self, verification: str, city: City) -> Application | None:
+        """Return the application of a verification to which `verify` said yes, while the backend allows it.
+
+        `None` for every other verification, also for one whose time, 30 minutes with the reference backend, is over.
+
+        Args:
+            verification: what `send_code` returned.
+            city: the city that it was asked for.
+
+        Raises:
+            EnrollmentError: as above.
+
+        """
+        ...
+
     async def ready(self) -> bool:
         """Return whether look-ups work at present; never raises for a fault of the backend."""
         ...

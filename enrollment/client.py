@@ -11,10 +11,20 @@ from core import clock
 from core.scope import City
 from core.settings import Settings
 from enrollment.circuit import Circuit
-from enrollment.dialect import Sent, city_word, fill_in, look, read_applications, read_changes, read_code
+from enrollment.dialect import (
+    Sent,
+    city_word,
+    fill_in,
+    look,
+    read_applications,
+    read_changes,
+    read_code,
+    read_right,
+    read_verification,
+)
 from enrollment.errors import EnrollmentError, MalformedError, NotOfferedError
 from enrollment.exchange import Exchange, Wire
-from enrollment.mapping import MAPPING_FILE, as_word, load_mapping
+from enrollment.mapping import MAPPING_FILE, Verification, as_word, load_mapping
 from enrollment.models import Application, Change
 from enrollment.signing import request_signer
 from enrollment.states import states
@@ -44,7 +54,7 @@ def open_backend(settings: Settings) -> HttpEnrollmentBackend:
 class HttpEnrollmentBackend:
     """An `EnrollmentBackend` over HTTP.
 
-    Applications and changes have a circuit each, so that a fault of one list does not hide the other.
+    Applications, changes and verifications have a circuit each, so that a fault of one does not hide the others.
 
     Args:
         base_url: address of the backend, `http://` or `https://`; a path in it is kept.
@@ -69,7 +79,9 @@ class HttpEnrollmentBackend:
         wire = wire or Wire()
         self._mapping = wire.mapping
         self._exchange = Exchange(base_url, key, timeout_total, wire, transport)
-        self._cases, self._news = (Circuit(wire.circuit_failures, wire.circuit_seconds) for _ in range(2))
+        self._cases, self._news, self._verifying = (
+            Circuit(wire.circuit_failures, wire.circuit_seconds) for _ in range(3)
+        )
 
     async def applications_of(self, guardian: str, city: City) -> list[Application]:
         """Return the applications in `city` that are registered to `guardian`, in order of birth."""
@@ -105,6 +117,32 @@ class HttpEnrollmentBackend:
             raise MalformedError("enrolment backend: the reply breaks the contract at latest")
         return int(last)
 
+    async def send_code(self, number: str, city: City) -> str:
+        """Have a one-time code sent, and return the verification's id."""
+        call = self._verification().send
+        sent = fill_in(call, number=number, city=city_word(self._mapping, city))
+        return read_verification(call, await self._verifying.call(lambda: self._document(sent, only_reads=False)))
+
+    async def verify(self, verification: str, code: str) -> bool:
+        """Return whether the code is the right one."""
+        call = self._verification().check
+        sent = fill_in(call, verification=verification, code=code)
+        document = await self._verifying.call(lambda: self._document(sent, only_reads=False))
+        return document is not None and read_right(call, document)
+
+    async def application_verified(self, verification: str, city: City) -> Application | None:
+        """Return the application of a verification that was answered with yes, `None` for any other."""
+        call = self._verification().application
+        sent = fill_in(call, verification=verification, city=city_word(self._mapping, city))
+        document = await self._verifying.call(lambda: self._document(sent, call.nothing))
+        if document is None:
+            return None
+        found = read_applications(self._mapping, document, city, clock.now(), call)
+        _check_belonging(found, city)
+        if len(found) > 1:
+            raise MalformedError("enrolment backend: more than one application of one verification")
+        return found[0] if found else None
+
     async def ready(self) -> bool:
         """Return whether look-ups work at present: no open circuit, and the backend says that it is well."""
         call = self._mapping.health
@@ -120,8 +158,13 @@ class HttpEnrollmentBackend:
         """Close the connections."""
         await self._exchange.aclose()
 
-    async def _document(self, sent: Sent, nothing: tuple[int, ...] = ()) -> Any:
-        document = await self._exchange.ask(sent, nothing)
+    def _verification(self) -> Verification:
+        if self._mapping.verification is None:
+            raise NotOfferedError("enrolment backend: it verifies nobody; HELPDESK_ENROLLMENT_MAPPING, verification")
+        return self._mapping.verification
+
+    async def _document(self, sent: Sent, nothing: tuple[int, ...] = (), *, only_reads: bool = True) -> Any:
+        document = await self._exchange.ask(sent, nothing, only_reads=only_reads)
         return document if document is not None and read_code(self._mapping.codes, document) else None
 
 

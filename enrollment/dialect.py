@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,18 @@ from pydantic_core import to_json
 
 from core.scope import City
 from enrollment.errors import MalformedError, NotOfferedError, RefusedError, ThrottledError, UnavailableError
-from enrollment.mapping import PLACEHOLDER, BodyCodes, Call, Mapping, Rows, Source, as_word
+from enrollment.mapping import (
+    PLACEHOLDER,
+    BodyCodes,
+    Call,
+    CheckCall,
+    Mapping,
+    Rows,
+    SendCall,
+    Source,
+    VerifiedCall,
+    as_word,
+)
 from enrollment.models import Application, Change, Record, mask_name
 
 MAX_APPLICATIONS = 50
@@ -65,15 +77,19 @@ def city_word(mapping: Mapping, city: City) -> str:
     return mapping.cities[city]
 
 
-def read_applications(mapping: Mapping, document: Any, city: City, now: datetime) -> tuple[Application, ...]:
+def read_applications(
+    mapping: Mapping, document: Any, city: City, now: datetime, asked: VerifiedCall | None = None
+) -> tuple[Application, ...]:
     """Return the applications in a reply to a question about `city`, in the reply's order.
+
+    `asked`: the call was this one and not `applications`, whose fields it has.
 
     Raises:
         MalformedError: the reply breaks the contract; the message names the place by our names.
 
     """
     call, reading = mapping.applications, _Reading(mapping, city, now)
-    members = _members(call, document, "applications")
+    members = _members((asked or call).list, document, "applications")
     if len(members) > MAX_APPLICATIONS:
         raise MalformedError(f"enrolment backend: more than {MAX_APPLICATIONS} applications of one guardian")
     found = []
@@ -96,9 +112,35 @@ def read_changes(mapping: Mapping, document: Any, now: datetime) -> tuple[Change
     call, reading = mapping.changes, _Reading(mapping, None, now)
     if call is None:
         raise NotOfferedError("enrolment backend: it tells no changes; HELPDESK_ENROLLMENT_MAPPING, changes")
-    members = _members(call, document, "changes")
+    members = _members(call.list, document, "changes")
     found = [reading.record(call, one, number, f"changes.{number - 1}") for number, one in enumerate(members, start=1)]
     return _proved(_Changes, {"changes": found}).changes
+
+
+def read_verification(call: SendCall, document: Any) -> str:
+    """Return the id of a verification.
+
+    Raises:
+        MalformedError: there is none, or it can't be one.
+
+    """
+    given = look(call.at, document, "verification.send")
+    if isinstance(given, bool) or not isinstance(given, str | int) or not re.fullmatch(r"[!-~]{1,200}", str(given)):
+        raise _broken("verification.send")
+    return str(given)
+
+
+def read_right(call: CheckCall, document: Any) -> bool:
+    """Return whether a code was the right one.
+
+    Raises:
+        MalformedError: the reply says neither.
+
+    """
+    word = as_word(look(call.at, document, "verification.check"))
+    if word not in call.right and word not in call.wrong:
+        raise _broken("verification.check")
+    return word in call.right
 
 
 def read_code(codes: BodyCodes | None, document: Any) -> bool:
@@ -212,8 +254,8 @@ def _as_masked(value: Any) -> Any:
 _TURNS: dict[str, Callable[[Any], Any]] = {"number": _as_number, "text": _as_text, "masked": _as_masked}
 
 
-def _members(rows: Rows, document: Any, name: str) -> list[Any]:
-    members = look(rows.list, document, name)
+def _members(place: str, document: Any, name: str) -> list[Any]:
+    members = look(place, document, name)
     if not isinstance(members, list):
         raise _broken(name)
     return members

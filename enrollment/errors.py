@@ -84,7 +84,7 @@ class ThrottledError(EnrollmentError):
 
 
 class NotOfferedError(EnrollmentError):
-    """The mapping says that this backend does not serve the city, or tells no changes."""
+    """The mapping says that this backend does not serve the city, tells no changes, or verifies nobody."""
 
 
 class SignatureError(HelpdeskError):

@@ -76,18 +76,20 @@ class Exchange:
             verify=httpx.create_ssl_context(),  # which still honours SSL_CERT_FILE, for an internal authority
         )
 
-    async def ask(self, sent: Sent, nothing: tuple[int, ...] = (), *, read: bool = True) -> Any:
+    async def ask(
+        self, sent: Sent, nothing: tuple[int, ...] = (), *, read: bool = True, only_reads: bool = True
+    ) -> Any:
         """Return the reply's JSON, an object or a list; `None` for a status in `nothing`, or unless `read`.
 
-        The call only reads, so it is tried once more, after a random pause, when the connection was lost or a gateway
-        said 502, 503 or 504.
+        A call that only reads is tried once more, after a random pause, when the connection was lost or a gateway said
+        502, 503 or 504. Any other is sent once.
 
         Raises:
             EnrollmentError: there is no usable reply; its kinds are in `enrollment/errors.py`.
 
         """
         tries = AsyncRetrying(
-            stop=stop_after_attempt(2),
+            stop=stop_after_attempt(2 if only_reads else 1),
             wait=wait_random(0, min(MAX_PAUSE, self._total / 10)),
             retry=retry_if_exception(lambda error: isinstance(error, UnavailableError) and error.passing),
             reraise=True,

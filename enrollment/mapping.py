@@ -136,6 +136,35 @@ class ChangesCall(Call, Rows):
     """The call that returns what changed after a change."""
 
 
+class SendCall(Call):
+    """The call that has a one-time code sent; `at`: where the reply holds the verification's id."""
+
+    at: Place
+
+
+class CheckCall(Call):
+    """The call that checks a one-time code; any other word at the place is a malformed reply."""
+
+    at: Place
+    right: Codes = Field(min_length=1)
+    wrong: Codes = Field(min_length=1)
+
+
+class VerifiedCall(Call):
+    """The call that returns a verified application in a list of none or one, with the fields of `applications`."""
+
+    list: Place
+    nothing: tuple[int, ...] = ()
+
+
+class Verification(_Datum):
+    """The calls that verify somebody on the telephone."""
+
+    send: SendCall
+    check: CheckCall
+    application: VerifiedCall
+
+
 class Key(_Datum):
     """The header that carries our key."""
 
@@ -168,6 +197,7 @@ class Mapping(_Datum):
     applications: ApplicationsCall
     changes: ChangesCall | None
     latest: LatestCall | None
+    verification: Verification | None
 
 
 @lru_cache(maxsize=8)
@@ -224,6 +254,12 @@ def _wrong_calls(mapping: Mapping) -> Iterator[str]:
         ("changes", mapping.changes, {"after"}, {"after"}),
         ("latest", mapping.latest, set(), set()),
     ]
+    if offered := mapping.verification:
+        asked += [
+            ("verification.send", offered.send, {"number", "city"}, {"number", "city"}),
+            ("verification.check", offered.check, {"verification", "code"}, {"verification", "code"}),
+            ("verification.application", offered.application, {"verification", "city"}, {"verification"}),
+        ]
     for place, call, known, needed in asked:
         if call:
             sent = call.placeholders()

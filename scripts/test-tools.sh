@@ -14,6 +14,6 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   command -v npm >/dev/null || { echo "tools: npm is missing; install Node.js and run again" >&2; exit 1; }
-  echo "tools: npm packages (eslint, axe-core) …" >&2
+  echo "tools: npm packages (eslint, axe-core, oidc-provider) …" >&2
   npm ci --silent --no-audit --no-fund
 fi

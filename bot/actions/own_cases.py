@@ -1,4 +1,4 @@
-"""A family's own applications: the one place that decides who sees them, and the only one that shows them.
+"""A family's own applications: the one place that decides who sees them by the host app's token, and shows them.
 
 Who asks is known by the host app's token alone. The backend says which applications are theirs; whoever has none gets
 there by the same calls, whether another guardian's application of the same child exists or not.
@@ -11,18 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from bot.actions.cards import source_card
+from bot.actions.case_cards import ON_A_CARD, application_card
 from bot.actions.desk import Desk
 from conversations.audit import Look
-from conversations.reply import ApplicationCard, CaseMessage, ProblemCard, QuoteCard, ReachedCard
+from conversations.reply import CaseMessage
 from conversations.storage import Conversation
 from core.scope import City
 from enrollment.errors import EnrollmentError
 from enrollment.models import Application
-from enrollment.states import states
 
 log = logging.getLogger(__name__)
-_ON_A_CARD = ("child", "state", "timeline", "school", "problems", "advice")
 _ORDERS = "大二三四五六七八九十"
 
 
@@ -81,7 +79,8 @@ async def disclose(
     outcome = "none" if not chosen else "list" if brief else "card"
     await _audit(desk, viewer, purpose, chosen, outcome if seen.fresh else f"{outcome}_seen_lately")
     several = len(seen.applications) > 1
-    return [CaseMessage(brief=brief, application=_card(desk, one, several=several)) for one in chosen]
+    cards = [application_card(desk, one, order=order_of(one) if several else None) for one in chosen]
+    return [CaseMessage(brief=brief, application=card) for card in cards]
 
 
 def order_of(application: Application) -> str:
@@ -97,34 +96,7 @@ async def _audit(desk: Desk, viewer: Viewer, purpose: str, shown: Sequence[Appli
         city=viewer.city,
         applications=tuple(application.id for application in shown),
         purpose=purpose,
-        shown=(outcome, *(_ON_A_CARD if shown else ())),
+        shown=(outcome, *(ON_A_CARD if shown else ())),
         conversation_id=viewer.conversation_id,
     )
     await desk.store.call(desk.audit.record, look)
-
-
-def _card(desk: Desk, application: Application, *, several: bool) -> ApplicationCard:
-    """Return an application with what its state means, what to do now, and what happens then."""
-    state, advice = states().state(application.city, application.state), states().advice(application)
-    quote = None
-    if advice.entry and advice.quote:
-        entry = desk.knowledge.entries[advice.entry]
-        quote = QuoteCard(entry_id=entry.id, text=advice.quote, source=source_card(desk.knowledge, entry))
-    return ApplicationCard(
-        id=application.id,
-        city=application.city,
-        child=application.child,
-        order=order_of(application) if several else None,
-        state=application.state,
-        since=application.since,
-        timeline=[ReachedCard(state=reached.state, since=reached.since) for reached in application.history],
-        school=application.school,
-        problems=[ProblemCard(item=p.item, reason=p.reason) for p in application.problems],
-        window_open=application.window_open,
-        window_closes=application.window_closes,
-        meaning=state.meaning,
-        next=advice.next,
-        then=advice.then,
-        official_quote=quote,
-        as_of=application.as_of,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import APIRouter, Response
@@ -21,11 +22,13 @@ class Assets:
     Args:
         folder: holds the files, without sub-folders.
         base: address under which they are served, e.g. `/widget/static`.
+        shared: files of other folders that are served among them.
     """
 
-    def __init__(self, folder: Path, base: str) -> None:
+    def __init__(self, folder: Path, base: str, shared: Iterable[Path] = ()) -> None:
         self.base = base
-        self.files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in MEDIA_TYPES}
+        paths = [*(path for path in sorted(folder.iterdir()) if path.suffix in MEDIA_TYPES), *shared]
+        self.files = {path.name: path.read_bytes() for path in paths}
         digest = hashlib.sha256()
         for name, content in self.files.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)

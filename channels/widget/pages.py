@@ -13,9 +13,9 @@ from core.errors import SettingsError
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?")
 
 
-def read_templates(folder: Path) -> Environment:
-    """Return the templates of a folder; an unknown variable is an error."""
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+def read_templates(*folders: Path) -> Environment:
+    """Return the templates of some folders; an unknown variable is an error."""
+    return Environment(loader=FileSystemLoader(folders), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
 def read_origins(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import CursorResult, and_, select, update
+from sqlalchemy import CursorResult, Select, and_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from core.errors import ConflictError, NotFoundError
@@ -25,15 +25,18 @@ class IllegalStepError(ConflictError):
 
 def applications_of(session: Session, guardian: str, city: City, at: datetime) -> list[Application]:
     """Return what `guardian` registered in `city`, in order of birth: one query decides, whoever asks."""
-    own = and_(Guardianship.guardian_id == ApplicationRow.guardian_id, Guardianship.child_id == ApplicationRow.child_id)
     rows = session.execute(
-        select(ApplicationRow, Guardianship.birth_order)
-        .join(Guardianship, own)
+        _registered()
         .where(ApplicationRow.guardian_id == guardian, ApplicationRow.city == city)
-        .options(joinedload(ApplicationRow.child), selectinload(ApplicationRow.events))
         .order_by(Guardianship.birth_order, ApplicationRow.id)
     )
     return [_shown(row, birth_order, at) for row, birth_order in rows]
+
+
+def application(session: Session, application_id: str, at: datetime) -> Application | None:
+    """Return one application as its registered guardian sees it, `None` where there is none."""
+    found = session.execute(_registered().where(ApplicationRow.id == application_id)).one_or_none()
+    return _shown(*found, at) if found else None
 
 
 def take_step(
@@ -75,6 +78,15 @@ def take_step(
         session.flush()
     session.refresh(row)
     return row
+
+
+def _registered() -> Select[ApplicationRow, int]:
+    own = and_(Guardianship.guardian_id == ApplicationRow.guardian_id, Guardianship.child_id == ApplicationRow.child_id)
+    return (
+        select(ApplicationRow, Guardianship.birth_order)
+        .join(Guardianship, own)
+        .options(joinedload(ApplicationRow.child), selectinload(ApplicationRow.events))
+    )
 
 
 def _check_step(row: ApplicationRow, to: str, problems: Sequence[Problem], at: datetime) -> None:

@@ -29,13 +29,13 @@ def latest_change(session: Session) -> int:
     return newest or 0
 
 
-def one_at_a_time(session: Session) -> None:
-    """Have steps wait for each other until the transaction ends, so that a change never appears before a smaller id.
+def one_at_a_time(session: Session, table: str = ApplicationEvent.__tablename__) -> None:
+    """Have writers of a table wait for each other until the transaction ends; SQLite has one at a time anyway.
 
-    SQLite has one writer at a time anyway.
+    So steps appear in the order of their ids, and codes that are sent are counted right.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE application_events IN SHARE ROW EXCLUSIVE MODE"))
+        session.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _changes() -> Select[ApplicationEvent, ApplicationRow]:

@@ -7,12 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sqlalchemy.orm import Session
 
 from core.scope import City, Stage
 from enrollment.models import Problem
-from enrollment.reference.tables import ApplicationEvent, ApplicationRow, Child, Guardian, Guardianship
+from enrollment.reference.tables import ApplicationEvent, ApplicationRow, Child, Guardian, GuardianPhone, Guardianship
 
 FAMILIES_FILE = Path(__file__).with_name("families.yml")
 
@@ -35,12 +35,16 @@ class SeededChild(_Datum):
 
 
 class Family(_Datum):
-    """A guardian with the applications that they registered; `window` in days from the start."""
+    """A guardian with the applications that they registered; `window` in days from the start.
+
+    `phone` is the one that they registered with; `also_guardians`: other guardians of the children, with their phones.
+    """
 
     guardian: str
+    phone: str = ""
     city: City = "chongqing"
     window: tuple[int, int] = (0, 0)
-    also_guardians: tuple[str, ...] = ()
+    also_guardians: dict[str, str] = Field(default_factory=dict)
     children: tuple[SeededChild, ...] = ()
 
 
@@ -59,13 +63,15 @@ def seed_families(session: Session, start: datetime) -> None:
 
 
 def _seed_people(session: Session, family: Family) -> None:
-    guardians = (family.guardian, *family.also_guardians)
+    guardians = {family.guardian: family.phone, **family.also_guardians}
     for guardian in guardians:
         session.merge(Guardian(id=guardian))
     for child in family.children:
         session.merge(Child(id=child.child, name=child.name))
     session.flush()
-    for guardian in guardians:
+    for guardian, phone in guardians.items():
+        if phone:
+            session.merge(GuardianPhone(guardian_id=guardian, phone=phone))
         for order, child in enumerate(family.children, start=1):
             session.merge(Guardianship(guardian_id=guardian, child_id=child.child, birth_order=order))
     session.flush()

@@ -18,6 +18,7 @@ from core import clock
 from core.errors import SettingsError
 from core.scope import City
 from enrollment.models import Application, Change, Problem, Word
+from enrollment.reference import verifications
 from enrollment.reference.cases import applications_of, take_step
 from enrollment.reference.changes import changes_after, latest_change
 from enrollment.reference.database import open_database
@@ -46,6 +47,53 @@ class ApplicationsFound(BaseModel):
     """A guardian's own applications in one city, in order of birth."""
 
     applications: list[Application]
+
+
+class CodeWanted(_Body):
+    """For which application a code is to be sent."""
+
+    number: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    city: City
+
+
+class VerificationBegun(BaseModel):
+    """The same reply, whether there is such an application or not."""
+
+    id: str
+
+
+class CodeGiven(_Body):
+    """A code that somebody gave."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    code: Annotated[str, StringConstraints(min_length=1, max_length=20)]
+
+
+class CodeChecked(BaseModel):
+    """Whether it was the right one."""
+
+    verified: bool
+
+
+class VerifiedQuery(_Body):
+    """Whose application."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class MessageSent(BaseModel):
+    """A message in the outbox."""
+
+    id: int
+    phone: str
+    text: str
+    at: datetime
+
+
+class MessagesFound(BaseModel):
+    """The messages after a cursor, oldest first."""
+
+    messages: list[MessageSent]
 
 
 class StepWanted(_Body):
@@ -106,6 +154,34 @@ def tell_changes(session: SessionOfCall, after: Annotated[int | None, Query(ge=0
     """Return a page of the changes after the one with the id `after`, none without it, and the newest one's id."""
     found = [] if after is None else changes_after(session, after)
     return ChangesFound(changes=found, last=latest_change(session))
+
+
+@cases.post("/verifications")
+def begin_verification(request: Request, wanted: CodeWanted, session: SessionOfCall) -> VerificationBegun:
+    """Send a one-time code to the phone that is registered with the application, if there is one."""
+    key = request.app.state.key
+    return VerificationBegun(id=verifications.send_code(session, key, wanted.number, wanted.city, clock.now()))
+
+
+@cases.post("/verifications/check")
+def check_code(request: Request, given: CodeGiven, session: SessionOfCall) -> CodeChecked:
+    """Check a one-time code."""
+    key = request.app.state.key
+    return CodeChecked(verified=verifications.verify(session, key, given.id, given.code, clock.now()))
+
+
+@cases.post("/verifications/application")
+def find_verified(query: VerifiedQuery, session: SessionOfCall) -> ApplicationsFound:
+    """Return the application of a verification that was answered with yes; none for any other."""
+    found = verifications.application_verified(session, query.id, clock.now())
+    return ApplicationsFound(applications=[found] if found else [])
+
+
+@cases.get("/text-messages")
+def tell_messages(session: SessionOfCall, after: Annotated[int, Query(ge=0, le=MAX_ID)] = 0) -> MessagesFound:
+    """Return the outbox: what a telephone company would have delivered. It is there for the demo and for tests."""
+    found = verifications.messages_after(session, after)
+    return MessagesFound(messages=[MessageSent.model_validate(one, from_attributes=True) for one in found])
 
 
 def create_service(

@@ -1,4 +1,4 @@
-"""The tables: guardians, children, applications, and each step that an application took.
+"""The tables: guardians, children, applications, each step that an application took, and what verifies a caller.
 
 A child can have several guardians; an application belongs to the one guardian who registered it.
 """
@@ -36,6 +36,15 @@ class Guardian(Base):
     __tablename__ = "guardians"
 
     id: Mapped[str] = mapped_column(String(128), primary_key=True)
+
+
+class GuardianPhone(Base):
+    """The phone that a guardian registered with; it never leaves this service but in the outbox of messages."""
+
+    __tablename__ = "guardian_phones"
+
+    guardian_id: Mapped[str] = mapped_column(ForeignKey("guardians.id"), primary_key=True)
+    phone: Mapped[str] = mapped_column(String(20))
 
 
 class Child(Base):
@@ -110,4 +119,33 @@ class SeenNonce(Base):
     __tablename__ = "seen_nonces"
 
     nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class VerificationRow(Base):
+    """A one-time code that was asked for; `application_id` is null where none was sent: the row is else the same.
+
+    The number that was asked for and the code are kept as keyed hashes only.
+    """
+
+    __tablename__ = "verifications"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number_hash: Mapped[str] = mapped_column(String(64), index=True)
+    application_id: Mapped[str | None] = mapped_column(String(64))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    tries: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class TextMessage(Base):
+    """A message in the outbox, which stands for the telephone company; `phone` is null for one that goes to nobody."""
+
+    __tablename__ = "text_messages"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    phone: Mapped[str | None] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

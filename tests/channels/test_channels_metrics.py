@@ -16,6 +16,7 @@ from channels.metrics import Metrics, make_router
 from core.errors import TokenRefusal
 from core.outcomes import Outcome
 from core.settings import Settings
+from staff.accounts import SignIn
 
 APlace = Callable[..., Parent]
 
@@ -41,7 +42,7 @@ def calling_from(address: str, networks: str) -> int:
 
 def test_every_reason_and_outcome_stands_at_nought_from_the_start() -> None:
     expected = {("reason", reason.value): 0.0 for reason in TokenRefusal}
-    expected |= {("outcome", outcome.value): 0.0 for outcome in Outcome}
+    expected |= {("outcome", outcome.value): 0.0 for outcome in [*Outcome, *SignIn]}
     assert samples(Metrics().text().decode()) == expected
 
 

@@ -20,9 +20,11 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
 COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "evaluate-peers", "benchmark", "knowledge", "audit"]
-COMMANDS += ["privacy", "demo", "tickets"]
-SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"], ["demo", "token"]]
+COMMANDS += ["privacy", "staff", "demo", "tickets"]
+SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"]]
+SUBCOMMANDS += [["demo", "token"], ["demo", "messages"]]
 SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"], ["tickets", "route"]]
+SUBCOMMANDS += [["staff", "add"], ["staff", "disable"], ["staff", "token"], ["staff", "list"]]
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +192,20 @@ class TestDemoToken:
         assert result.exit_code == 0
         identity = read(result.output.strip())
         assert (identity.guardian, identity.city) == (guardian, city)
+
+    def test_without_the_reference_backend_there_are_no_messages(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run_main(monkeypatch, "demo", "messages") == 2
+        assert "HELPDESK_REFERENCE_BACKEND" in capsys.readouterr().err
+
+    def test_a_backend_that_does_not_run_is_told_in_one_line(
+        self, no_settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name, value in (("REFERENCE_BACKEND", "true"), ("ENROLLMENT_URL", "http://127.0.0.1:9")):
+            monkeypatch.setenv(f"HELPDESK_{name}", value)
+        assert run_main(monkeypatch, "demo", "messages") == 2
+        assert capsys.readouterr().err == "helpdesk: the reference backend's messages can't be read (ConnectError)\n"
 
     def test_each_token_is_another_one(self) -> None:
         tokens = {run("demo", "token", "--guardian", "nobody").output.strip() for _ in range(2)}

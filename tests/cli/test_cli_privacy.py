@@ -17,6 +17,7 @@ from conversations.storage import ConversationStore, open_engine
 from core import clock
 from core.scope import Scope
 from core.settings import PREFIX, Settings, settings
+from hotline.calls import CallStore, Happened
 
 NOW = clock.now()
 
@@ -38,6 +39,7 @@ def log(monkeypatch: pytest.MonkeyPatch, _own_settings: None) -> Iterator[AuditL
     engine = open_engine(settings().database)
     migrate(engine)
     opened, store = open_audit_log(settings(), engine), ConversationStore(engine)
+    calls = CallStore(engine)
     for days, guardian in ((200, "cq-zhang"), (100, "cq-liu"), (10, "cq-liu")):
         with monkeypatch.context() as at_that_time:
             at_that_time.setattr(clock, "now", lambda days=days: NOW - timedelta(days=days))
@@ -45,6 +47,8 @@ def log(monkeypatch: pytest.MonkeyPatch, _own_settings: None) -> Iterator[AuditL
             store.sign_in(conversation.id, guardian, "chongqing", f"jti-{days}", clock.now())
             store.begin_turn(conversation.id, "我的报名进度")
             opened.record(Look(guardian, "guardian", "chongqing", (), "asked", ("none",), conversation.id))
+            call = calls.start(f"agent-{days}", None, None)
+            calls.add(f"agent-{days}", call.id, [Happened("key-00001", "told", "cq-10", "刷脸查不到孩子")])
     opened.close()
     yield opened
     engine.dispose()
@@ -84,6 +88,9 @@ def test_counts_are_all_that_is_said(log: AuditLog) -> None:
         "feedback": 0,
         "token_uses": 1,
         "pseudonyms": 1,
+        "calls": 1,
+        "call_events": 1,
+        "call_lookups": 0,
     }
     assert log.verify().rows == 3
     assert log.verify().ok
@@ -99,6 +106,13 @@ def test_lines_are_for_reading_and_name_nobody() -> None:
 def test_dry_run_deletes_nothing() -> None:
     assert run("--dry-run", "--older-than", "5").output.startswith("would delete:")
     assert counts("--dry-run", "--older-than", "5") == {**counts("--older-than", "5"), "dry_run": True}
+
+
+def test_calls_grow_old_as_conversations_do_and_belong_to_no_guardian() -> None:
+    assert counts("--dry-run", "--older-than", "5")["calls"] == 3
+    assert "calls" not in counts("--guardian", "cq-liu")
+    assert counts("--older-than", "50")["calls"] == 2
+    assert counts("--older-than", "50")["calls"] == 0
 
 
 def test_all_of_one_guardian_goes(log: AuditLog) -> None:

@@ -77,6 +77,13 @@ def test_default_is_valid(name: str, tmp_path: Path) -> None:
         ("TOKEN_JWKS_URL", "https://", "valid URL"),
         ("TOKEN_JWKS_REFRESH", "1", "greater than or equal to 10"),
         ("TOKEN_JWKS_KEEP", "60", "greater than or equal to 3600"),
+        ("STAFF_LOCKOUT_FAILURES", "0", "greater than or equal to 1"),
+        ("STAFF_IDLE_MINUTES", "0", "greater than 0"),
+        ("STAFF_SESSION_HOURS", "100", "less than or equal to 72"),
+        ("LIMIT_SIGN_IN", "often", "couldn't parse rate limit"),
+        ("PUBLIC_URL", "https://help.example/desk", "scheme and host only"),
+        ("OIDC_ISSUER", "http://id.example", "an issuer is an https address"),
+        ("OIDC_ISSUER", "id.example", "an issuer is an https address"),
         ("METRICS_NETWORKS", "everywhere", "does not appear to be an IPv4 or IPv6 network"),
         ("MESSAGE_MAX_CHARS", "10", "greater than or equal to 50"),
         ("BATCH_ENDED_ON", "yesterday", "valid date"),
@@ -85,6 +92,21 @@ def test_default_is_valid(name: str, tmp_path: Path) -> None:
 def test_wrong_value_is_refused_by_name(read: Read, name: str, value: str, reason: str) -> None:
     with pytest.raises(SettingsError, match=rf"HELPDESK_{name}: .*{reason}"):
         read(f"HELPDESK_{name}={value}")
+
+
+OIDC = {"OIDC_ISSUER": "https://id.example", "OIDC_CLIENT_ID": "helpdesk", "OIDC_CLIENT_SECRET": SECRET}
+
+
+@pytest.mark.parametrize("missing", OIDC)
+def test_a_half_set_identity_provider_is_refused_by_the_missing_name(read: Read, missing: str) -> None:
+    with pytest.raises(SettingsError, match=f"^HELPDESK_{missing}: set together, or none$") as refused:
+        read(*(f"HELPDESK_{name}={value}" for name, value in OIDC.items() if name != missing))
+    assert SECRET not in str(refused.value)
+
+
+def test_a_whole_identity_provider_is_accepted(read: Read) -> None:
+    current = read(*(f"HELPDESK_{name}={value}" for name, value in OIDC.items()))
+    assert (current.oidc_issuer, SECRET in repr(current)) == ("https://id.example", False)
 
 
 def test_all_wrong_values_are_named_at_once(read: Read) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,20 @@ def in_their_time(at: datetime) -> str:
     return at.astimezone(CHINA).strftime("%Y%m%d%H%M%S")
 
 
+def _serial(given: str) -> int:
+    return int(given) if given.isdigit() else 0
+
+
+@dataclass
+class _Asked:
+    """A code that was asked for; `number` None: it was sent to nobody."""
+
+    number: str | None
+    code: str
+    tries: int = 0
+    verified: bool = False
+
+
 @dataclass
 class OtherCity:
     """What the backend holds; `refuse`: a code that it answers to everything from now on."""
@@ -44,6 +59,8 @@ class OtherCity:
     events: list[dict[str, Any]] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    asked: dict[int, _Asked] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for family in read_families():
@@ -76,6 +93,32 @@ class OtherCity:
             if (family.guardian, CITY_CODES[family.city]) == (asked["jhr"]["id"], asked["cs"])
         ]
         return {"code": 0, "data": {"rows": rows[::-1]}} if rows else {"code": 4004, "msg": "无记录", "data": None}
+
+    def send_code(self, given: dict[str, Any]) -> dict[str, Any]:
+        code = f"{secrets.randbelow(10**6):06d}"
+        with self.lock:
+            family = self.cases[given["bjbh"]][0] if given["bjbh"] in self.cases else None
+            sent = sum(one.number == given["bjbh"] for one in self.asked.values())
+            real = family is not None and CITY_CODES[family.city] == given["cs"] and sent < 5
+            serial = 10**9 + len(self.asked)
+            self.asked[serial] = _Asked(given["bjbh"] if real else None, code)
+            if real and family:
+                self.messages.append((family.phone, f"验证码{code}，10分钟内有效，如非您本人来电，请勿告知他人。"))
+        return {"code": 0, "data": {"lsh": serial}}
+
+    def check_code(self, given: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            asked = self.asked.get(_serial(given["lsh"]), _Asked(None, ""))
+            asked.tries += 1
+            right = asked.number is not None and asked.code == given["yzm"] and asked.tries <= 5
+            asked.verified = asked.verified or right
+        return {"code": 0, "data": {"jg": "Y" if right else "N"}}
+
+    def verified_case(self, given: dict[str, Any]) -> dict[str, Any]:
+        asked = self.asked.get(_serial(given["lsh"]))
+        if asked is None or not asked.verified or asked.number is None:
+            return {"code": 4004, "msg": "无记录", "data": None}
+        return {"code": 0, "data": {"rows": [self._row(asked.number)]}}
 
     def tell_events(self, query: dict[str, list[str]]) -> dict[str, Any]:
         since, size = int(query.get("since", ["0"])[0]), int(query["size"][0])
@@ -122,7 +165,13 @@ class _Handler(BaseHTTPRequestHandler):
         there = urlsplit(self.path)
         if there.path == "/gw/xsbm/events":
             return self.city.tell_events(parse_qs(there.query))
-        return self.city.search(json.loads(body)) if self.path == "/gw/xsbm/cases/search?v=2" else {"code": 4040}
+        calls = {
+            "/gw/xsbm/cases/search?v=2": self.city.search,
+            "/gw/xsbm/yzm/send": self.city.send_code,
+            "/gw/xsbm/yzm/check": self.city.check_code,
+            "/gw/xsbm/yzm/case": self.city.verified_case,
+        }
+        return calls[self.path](json.loads(body)) if self.path in calls else {"code": 4040}
 
     def _refusal(self, body: bytes) -> dict[str, Any] | None:
         if self.city.refuse:
@@ -144,11 +193,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
 @contextmanager
 def other_city(signer: Signer) -> Iterator[OtherCity]:
     city = OtherCity(signer)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"city": city}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"city": city}))
     server.daemon_threads = True
     city.url = f"http://127.0.0.1:{server.server_address[1]}/gw"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -139,6 +139,19 @@ async def test_a_failing_list_of_changes_does_not_hide_the_applications() -> Non
         assert await backend.applications_of("x", "qingdao") == []
 
 
+@pytest.mark.anyio
+async def test_failing_verifications_have_a_circuit_of_their_own() -> None:
+    async with backend_on(*[BROKEN] * FAILURES, FINE) as (server, backend):
+        for _ in range(FAILURES):
+            with pytest.raises(UnavailableError):
+                await backend.send_code("x", "qingdao")
+        for ask in (lambda: backend.send_code("x", "qingdao"), lambda: backend.verify("x", "1")):
+            with pytest.raises(OpenCircuitError):
+                await ask()
+        assert await backend.applications_of("x", "qingdao") == []
+        assert len(server.requests) == FAILURES + 1
+
+
 async def cancelled(circuit: Circuit) -> None:
     task = asyncio.ensure_future(circuit.call(lambda: asyncio.sleep(3600)))
     await asyncio.sleep(0)

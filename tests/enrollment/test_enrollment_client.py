@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from backend_contract import BackendContract, Move
+from backend_contract import BackendContract, Messages, Move
 from pydantic import SecretStr
 from running_reference import KEY
 
@@ -32,6 +32,15 @@ class TestHttpEnrollmentBackend(BackendContract):
         headers = {"Authorization": f"Bearer {KEY.get_secret_value()}"}
         with httpx.Client(base_url=shared_url, headers=headers, trust_env=False) as caller:
             yield step
+
+    @pytest.fixture
+    def messages(self, shared_url: str) -> Iterator[Messages]:
+        def sent() -> list[tuple[str, str]]:
+            return [(one["phone"], one["text"]) for one in caller.get("/v1/text-messages").json()["messages"]]
+
+        headers = {"Authorization": f"Bearer {KEY.get_secret_value()}"}
+        with httpx.Client(base_url=shared_url, headers=headers, trust_env=False) as caller:
+            yield sent
 
 
 @pytest.mark.anyio

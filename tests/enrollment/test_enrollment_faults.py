@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -184,6 +185,94 @@ async def test_a_fault_has_the_same_name_when_changes_are_asked_for(
             assert time.monotonic() - began < TOTAL + SLACK
             assert type(caught.value) is error
         await backend.aclose()
+
+
+VERIFYING: dict[str, Callable[[HttpEnrollmentBackend], Awaitable[Any]]] = {
+    "send": lambda backend: backend.send_code("CQ-SECRET-77", "chongqing"),
+    "check": lambda backend: backend.verify("v1", "475869"),
+    "application": lambda backend: backend.application_verified("v1", "chongqing"),
+}
+SENT_ONCE = ("send", "check")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("call", VERIFYING)
+@pytest.mark.parametrize(("behaviour", "error"), CASES)
+async def test_a_fault_has_the_same_name_when_a_caller_is_verified_and_leaves_no_trace(
+    behaviour: Behaviour, error: type[EnrollmentError], call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with fault_server(behaviour) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        began = time.monotonic()
+        with pytest.raises(EnrollmentError) as caught:
+            await VERIFYING[call](backend)
+        assert time.monotonic() - began < TOTAL + SLACK
+        await backend.aclose()
+    assert type(caught.value) is error
+    logging.getLogger("test").error("as a careless caller logs it: %r", caught.value, exc_info=caught.value)
+    for secret in ("CQ-SECRET-77", "475869", "赵", "补正", "示范第九小学", "户口簿", KEY.get_secret_value()):
+        assert secret not in caplog.text
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("call", VERIFYING)
+@pytest.mark.parametrize("behaviour", [GATEWAY, UNAVAILABLE["502"], UNAVAILABLE["504"], raw(b""), reset])
+async def test_a_code_is_neither_sent_nor_checked_twice_by_a_passing_fault_but_a_case_is_read_again(
+    behaviour: Behaviour, call: str
+) -> None:
+    async with fault_server(behaviour) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, 3)
+        with pytest.raises(UnavailableError):
+            await VERIFYING[call](backend)
+        await backend.aclose()
+    assert len(server.requests) == (1 if call in SENT_ONCE else 2)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [None, "", "x" * 201, "two words", "编号", "line\n", True, 1.5, ["id"], {"id": 1}])
+async def test_what_can_be_no_verification_is_malformed_and_not_told(given: Any) -> None:
+    async with fault_server(reply({"id": given})) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        with pytest.raises(MalformedError, match=r"verification\.send") as caught:
+            await backend.send_code("CQ-SECRET-77", "chongqing")
+        await backend.aclose()
+    assert not given or str(given) not in str(caught.value)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [None, 1, "yes", "True", [], {}])
+async def test_neither_yes_nor_no_is_malformed_and_never_a_yes(given: Any) -> None:
+    async with fault_server(reply({"verified": given})) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        with pytest.raises(MalformedError, match=r"verification\.check"):
+            await backend.verify("v1", "475869")
+        await backend.aclose()
+
+
+@pytest.mark.anyio
+async def test_two_applications_of_one_verification_are_malformed() -> None:
+    async with fault_server(reply({"applications": [GOOD, GOOD | {"id": "CQ-SECRET-78"}]})) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        with pytest.raises(MalformedError, match="more than one application"):
+            await backend.application_verified("v1", "chongqing")
+        await backend.aclose()
+
+
+@pytest.mark.anyio
+async def test_number_and_code_stand_in_the_body_alone() -> None:
+    async with fault_server(reply({"id": "v1"}), reply({"verified": True}), OK) as server:
+        backend = HttpEnrollmentBackend(server.url, KEY, TOTAL)
+        for ask in VERIFYING.values():
+            await ask(backend)
+        await backend.aclose()
+    heads, bodies = zip(*(request.split(b"\r\n\r\n") for request in server.requests), strict=True)
+    assert not [head for head in heads if b"CQ-SECRET-77" in head or b"475869" in head or b"v1" in head.split()[1][4:]]
+    assert [json.loads(body) for body in bodies] == [
+        {"number": "CQ-SECRET-77", "city": "chongqing"},
+        {"id": "v1", "code": "475869"},
+        {"id": "v1"},
+    ]
 
 
 @pytest.mark.anyio

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from backend_contract import BackendContract, Move
+from backend_contract import BackendContract, Messages, Move
 from enrollment_fault_server import fault_server, reply
 from other_city import MAPPING, TOKEN, OtherCity, other_city
 from pydantic import SecretStr
@@ -65,6 +65,10 @@ class TestOtherCity(BackendContract):
     @pytest.fixture
     def move(self, town: OtherCity) -> Move:
         return town.move
+
+    @pytest.fixture
+    def messages(self, town: OtherCity) -> Messages:
+        return lambda: list(town.messages)
 
 
 @pytest.mark.anyio
@@ -165,6 +169,12 @@ def changed(tmp_path: Path) -> Changed:
         ("changes.query", {"after": "{after}", "of": "{guardian}"}, "changes: {guardian} stands for nothing here"),
         ("changes", None, "changes and latest go together"),
         ("latest", None, "changes and latest go together"),
+        ("verification.send.body", {"number": "{number}"}, "verification.send: {city} is not sent"),
+        ("verification.check.body", {"id": "{verification}"}, "verification.check: {code} is not sent"),
+        ("verification.check.body", {"v": "{verification}", "c": "{code}{number}"}, "{number} stands for nothing here"),
+        ("verification.application.body", {}, "verification.application: {verification} is not sent"),
+        ("verification.check.right", [], "verification.check.right: Tuple should have at least 1 item"),
+        ("verification.send.at", "id[", "verification.send.at: Value error, not a JMESPath expression"),
         ("health.at", "status[", "health.at: Value error, not a JMESPath expression"),
         ("times", "whenever", "times: Value error, has to be iso, unix, unix_ms or a strptime format"),
         ("zone", "China/Peking", "zone: Value error, is no time zone"),
@@ -187,7 +197,9 @@ def test_a_mapping_that_breaks_a_rule_is_refused_with_setting_file_and_place(
     assert str(caught.value).startswith("HELPDESK_ENROLLMENT_MAPPING: mapping.yml: ")
 
 
-@pytest.mark.parametrize("place", ["applications.fields.id", "changes.fields.guardian", "applications.list", "zone"])
+@pytest.mark.parametrize(
+    "place", ["applications.fields.id", "changes.fields.guardian", "applications.list", "zone", "verification"]
+)
 def test_nothing_may_be_left_out_by_mistake(changed: Changed, place: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(place)):
         changed(place, out=True)
@@ -355,6 +367,18 @@ async def test_a_backend_without_changes_says_so_by_name(changed: Changed) -> No
             with pytest.raises(NotOfferedError, match="HELPDESK_ENROLLMENT_MAPPING"):
                 await ask()
         assert await backend.ready() is True  # there is no call for it: while look-ups don't fail, it counts as well
+
+
+@pytest.mark.anyio
+async def test_a_backend_that_verifies_nobody_says_so_by_name(changed: Changed) -> None:
+    async with aclosing(mapped("http://127.0.0.1:1", changed("verification", None))) as backend:
+        for ask in (
+            lambda: backend.send_code("x", "qingdao"),
+            lambda: backend.verify("x", "123456"),
+            lambda: backend.application_verified("x", "qingdao"),
+        ):
+            with pytest.raises(NotOfferedError, match="HELPDESK_ENROLLMENT_MAPPING, verification"):
+                await ask()
 
 
 @pytest.mark.anyio

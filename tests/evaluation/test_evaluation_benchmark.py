@@ -10,7 +10,7 @@ import pytest
 from answering_server import TinyDesk
 from replies_made import question
 
-from evaluation.benchmark import cases, parts, turns
+from evaluation.benchmark import agents, cases, parts, turns
 from evaluation.benchmark.bare import idle_actions
 from evaluation.benchmark.figures import Figure, as_table, quantile, save
 from evaluation.benchmark.line import Line, Talk, Talks
@@ -84,6 +84,20 @@ def test_suggestions_are_timed_and_refusals_stop(desk: TinyDesk, monkeypatch: py
     assert rate.value > 10
     with pytest.raises(ServiceError, match="suggestions: HTTP 401"):
         parts.suggestions(desk.url, "parent", ASKED)
+
+
+def test_agents_type_letter_by_letter_for_as_long_as_is_told(desk: TinyDesk) -> None:
+    began = time.perf_counter()
+    server, _, half, most = agents.typing(desk.url, "staff", ASKED, agents=4, seconds=0.5)
+    assert time.perf_counter() - began < 3
+    assert server.value == pytest.approx(0.1)
+    assert half.value is not None
+    assert most.value is not None
+    assert 0 < half.value <= most.value
+    assert "4 agents, a letter each 80 ms" in server.how
+    assert list(agents.prefixes("报名吗")) == ["报", "报名", "报名吗"]
+    with pytest.raises(ServiceError, match="suggestions: HTTP 401"):
+        agents.typing(desk.url, "parent", ASKED, agents=2, seconds=0.3)
 
 
 def test_a_service_that_is_gone_is_named() -> None:

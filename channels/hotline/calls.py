@@ -1,0 +1,96 @@
+"""The calls' API: an agent records a call while it runs, ends it, hands it over, and finds the day's calls again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, ParamSpec, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+
+from bot.actions.desk import Desk
+from channels.access import Allowed
+from channels.hotline.shapes import (
+    CallCard,
+    CallChange,
+    DayOfCalls,
+    EndBody,
+    Escalated,
+    EventsBody,
+    NewCall,
+    OpenCall,
+)
+from core import clock
+from core.errors import MalformedRequestError
+from hotline.calls import CallStore
+from hotline.school_teams import TicketDesk
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+CallId = Annotated[UUID, Path()]
+
+
+class CallDesk:
+    """What the calls' routes do."""
+
+    def __init__(self, desk: Desk, calls: CallStore, tickets: TicketDesk) -> None:
+        self._desk, self.calls, self._tickets = desk, calls, tickets
+
+    async def start(self, who: Allowed, body: NewCall) -> CallCard:
+        """Open a call; 409 `call_open` if another one of yours is open."""
+        place = (body.city, self._desk.entities.district(body.district))
+        return CallCard.of(await self._run(self.calls.start, who.id, *place, str(body.id) if body.id else None))
+
+    async def of_day(self, who: Allowed, day: Annotated[date | None, Query()] = None) -> DayOfCalls:
+        """Return your calls of a day in China, by default today, the last one first."""
+        wanted = day or clock.today()
+        return DayOfCalls(day=wanted, calls=list(map(CallCard.of, await self._run(self.calls.of_day, who.id, wanted))))
+
+    async def open_call(self, who: Allowed) -> OpenCall:
+        """Return your call that is not ended, if there is one."""
+        call = await self._run(self.calls.open_call, who.id)
+        return OpenCall(call=CallCard.of(call) if call else None)
+
+    async def get(self, who: Allowed, call_id: CallId) -> CallCard:
+        """Return a call of yours."""
+        return CallCard.of(await self._run(self.calls.get, who.id, str(call_id)))
+
+    async def change(self, who: Allowed, call_id: CallId, body: CallChange) -> CallCard:
+        """Change city, district or note; numbers of persons in the note are masked."""
+        changed = body.model_dump(exclude_unset=True)
+        if "district" in changed:
+            changed["district"] = self._desk.entities.district(body.district)
+        return CallCard.of(await self._run(self.calls.change, who.id, str(call_id), changed))
+
+    async def add(self, who: Allowed, call_id: CallId, body: EventsBody) -> CallCard:
+        """Record what happened with suggestions; what comes twice is kept once."""
+        unknown = {one.entry_id for one in body.events} - set(self._desk.knowledge.entries)
+        if unknown:
+            raise MalformedRequestError("没有这条问答。", entry_ids=sorted(unknown))
+        happened = [one.happened() for one in body.events]
+        return CallCard.of(await self._run(self.calls.add, who.id, str(call_id), happened))
+
+    async def end(self, who: Allowed, call_id: CallId, body: EndBody) -> CallCard:
+        """End a call, or give one that has ended today another result."""
+        return CallCard.of(await self._run(self.calls.end, who.id, str(call_id), body.result))
+
+    async def escalate(self, who: Allowed, call_id: CallId) -> Escalated:
+        """Mark a call for the school teams, and hand it to their desk where there is one."""
+        call = await self._run(self.calls.escalate, who.id, str(call_id))
+        return Escalated(call=CallCard.of(call), ticket=self._tickets.open_ticket(call))
+
+    async def _run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return await self._desk.store.call(function, *args, **kwargs)
+
+
+def add_routes(router: APIRouter, calls: CallDesk) -> None:
+    """Serve the calls' API on `router`."""
+    router.post("/api/v1/calls", status_code=201)(calls.start)
+    router.get("/api/v1/calls")(calls.of_day)
+    router.get("/api/v1/calls/open")(calls.open_call)
+    router.get("/api/v1/calls/{call_id}")(calls.get)
+    router.patch("/api/v1/calls/{call_id}")(calls.change)
+    router.post("/api/v1/calls/{call_id}/events")(calls.add)
+    router.post("/api/v1/calls/{call_id}/end")(calls.end)
+    router.post("/api/v1/calls/{call_id}/escalate")(calls.escalate)

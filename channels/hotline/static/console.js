@@ -1,0 +1,233 @@
+// The working page: the box, the answers and the call, wired together.
+
+import { Answers } from './answers.js';
+import { call } from './api.js';
+import { CallPanel, duration, showAsked } from './call_panel.js';
+import { resultOf } from './deeds.js';
+import { isComposing } from './keys.js';
+import { Lookup } from './lookup.js';
+import { PlaceForm } from './place.js';
+import { Recorder } from './recorder.js';
+import { Today } from './today.js';
+import { sayer } from './words.js';
+
+const OWN_FIELDS = 'input, textarea, select, button, summary';
+const NOTHING_ASKED = { questions: [], events: [] };
+
+export class Console {
+  constructor(desk) {
+    const part = (name) => desk.querySelector(`.js-${name}`);
+    const { calls } = desk.dataset;
+    this.part = part;
+    this.calls = calls;
+    this.box = part('question');
+    this.ended = null;
+    this.say = sayer(part('status'));
+    this.place = new PlaceForm(part('place'), (value) => this.placeChanged(value));
+    this.recorder = new Recorder(calls, this.hearing());
+    this.panel = new CallPanel(part('call'), {
+      note: (note) => this.noted(note),
+      result: () => this.resultChosen(),
+      resume: (left) => this.resume(left),
+      close: (left) => this.close(left),
+    });
+    this.answers = new Answers(part, desk.dataset, this.recorder, { touch: () => this.touch(), say: this.say });
+    this.today = new Today(calls, desk.querySelector('#panel-today'), (result) => this.panel.labelOf(result));
+    this.lookup = new Lookup(calls, desk.querySelector('#panel-case'), () => this.callId());
+    this.listen();
+  }
+
+  hearing() {
+    return {
+      state: (name) => this.panel.saved(name),
+      card: (card, patch) => this.heardCard(card, patch),
+      escalated: ({ ticket }) => this.say(ticket ? 'escalated' : 'marked', { ticket }),
+      ended: () => this.today.load(),
+      otherOpen: () => this.open(),
+      refused: (message) => this.say('refused', { message }),
+    };
+  }
+
+  listen() {
+    const commands = this.commands();
+    this.box.addEventListener('input', (event) => !isComposing(event) && this.typed());
+    this.box.addEventListener('compositionend', () => this.typed());
+    ['told', 'copy', 'wrong', 'escalate', 'next'].forEach((name) => {
+      this.part(name).addEventListener('click', () => {
+        commands[name]();
+        this.box.focus();
+      });
+    });
+    document.addEventListener('keydown', (event) => this.typedElsewhere(event), true);
+    window.addEventListener('pagehide', () => this.recorder.flush());
+    window.addEventListener('beforeunload', (event) => this.recorder.isPending && event.preventDefault());
+  }
+
+  /** What keys and buttons do. */
+  commands() {
+    return {
+      down: () => this.answers.nearest.move(1),
+      up: () => this.answers.nearest.move(-1),
+      told: () => this.told(),
+      copy: () => this.copy(),
+      wrong: () => this.answers.deed('wrong'),
+      next: () => this.next(),
+      escalate: () => this.escalate(),
+      note: () => this.part('note').focus(),
+      back: () => this.box.focus(),
+      city: () => this.place.cycle(),
+      result: (result) => {
+        this.panel.choose(result);
+        this.resultChosen();
+      },
+    };
+  }
+
+  /** Asks whether a call was left open, and offers it. */
+  async open() {
+    this.recorder.isOffering = true;
+    try {
+      const { call: left } = await call('GET', `${this.calls}/open`);
+      if (left) {
+        this.panel.offer(left);
+        return;
+      }
+    } catch (error) {
+      this.say('refused', { message: error.status ? error.message : '' });
+    }
+    this.recorder.isOffering = false;
+    this.touchIfTyped();
+  }
+
+  /** Begins a call unless one runs or an earlier one waits for a decision. */
+  touch() {
+    if (!this.recorder.isOffering) {
+      this.recorder.touch(this.place.value);
+      this.panel.begin(0);
+    }
+  }
+
+  touchIfTyped() {
+    if (this.box.value.trim()) {
+      this.touch();
+    }
+  }
+
+  async callId() {
+    this.touch();
+    return this.recorder.created();
+  }
+
+  typed() {
+    const text = this.box.value.trim();
+    this.touchIfTyped();
+    if (text) {
+      this.answers.ask(text, this.place.value);
+    } else {
+      this.answers.clear();
+    }
+  }
+
+  /** A letter typed where it would be lost goes into the box. */
+  typedElsewhere(event) {
+    const isLetter = event.key.length === 1 && event.key !== ' ' && !(event.ctrlKey || event.metaKey || event.altKey);
+    if ((isLetter || isComposing(event)) && !event.target.closest(OWN_FIELDS)) {
+      this.box.focus();
+    }
+  }
+
+  placeChanged(value) {
+    this.recorder.change(value);
+    this.lookup.useCity(value.city || '');
+    if (this.box.value.trim()) {
+      this.answers.ask(this.box.value.trim(), value, 0);
+    }
+  }
+
+  told() {
+    if (this.answers.deed('told')) {
+      this.panel.propose('answered');
+      this.box.select(); // the next question replaces this one
+    }
+  }
+
+  async copy() {
+    if (await this.answers.copy()) {
+      this.panel.propose('answered');
+    }
+  }
+
+  noted(note) {
+    this.touch();
+    this.recorder.change({ note });
+  }
+
+  resultChosen() {
+    this.touch();
+    this.panel.isManual = true;
+  }
+
+  /** Marks this call for the school teams or, after its end, the one that was ended last. */
+  escalate() {
+    const { current } = this.recorder;
+    if (current) {
+      this.panel.propose('escalated');
+    }
+    if (current || this.ended) {
+      this.recorder.escalate(current ? current.id : this.ended);
+    } else {
+      this.say('untouched');
+    }
+  }
+
+  /** Ends this call; the page is ready for the next one. */
+  next() {
+    const { current } = this.recorder;
+    if (!current) {
+      this.say(this.recorder.isOffering ? 'offered' : 'untouched');
+      return;
+    }
+    const { result, seconds } = this.panel;
+    this.answers.displayed();
+    this.ended = current.id;
+    this.recorder.end(result);
+    this.say('ended', { result: this.panel.labelOf(result), time: duration(seconds) });
+    this.box.value = '';
+    this.answers.reset();
+    this.panel.reset();
+    this.place.reset();
+    this.lookup.reset(this.place.value.city || '');
+    this.showAsked(NOTHING_ASKED);
+    this.box.focus();
+  }
+
+  resume(left) {
+    this.recorder.resume(left.id);
+    this.answers.deeds.resume(left.events);
+    this.panel.resume(left, resultOf(left));
+    this.place.set(left);
+    this.lookup.useCity(left.city || '');
+    this.showAsked(left);
+    this.box.focus();
+  }
+
+  close(left) {
+    this.recorder.close(left.id, resultOf(left));
+    this.touchIfTyped();
+    this.box.focus();
+  }
+
+  heardCard(card, patch) {
+    const { current } = this.recorder;
+    if (current && current.id === card.id) {
+      this.showAsked(card);
+      if (patch && 'note' in patch) {
+        this.panel.keptNote(patch.note, card.note);
+      }
+    }
+  }
+
+  showAsked(card) {
+    showAsked(this.part('asked'), this.part('asked-empty'), card);
+  }
+}

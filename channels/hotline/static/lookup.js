@@ -1,0 +1,85 @@
+// A verified caller's case: number and reason, a code to the registered mobile, the code back, then the card.
+
+import { call } from './api.js';
+import { CaseCard } from './case_card.js';
+import { speak } from './marked.js';
+import { sayer } from './words.js';
+
+export class Lookup {
+  /** `callId()` gives the id of the call that runs, begun if there was none. */
+  constructor(address, panel, callId) {
+    Object.assign(this, { address, panel, callId });
+    this.form = panel.querySelector('.js-lookup');
+    this.code = panel.querySelector('.js-code');
+    this.found = panel.querySelector('.js-case');
+    this.say = sayer(panel.querySelector('.js-case-status'));
+    this.form.addEventListener('submit', (event) => this.tried(event, () => this.send()));
+    this.code.addEventListener('submit', (event) => this.tried(event, () => this.check()));
+  }
+
+  reset(city) {
+    this.form.reset();
+    this.code.reset();
+    this.code.hidden = true;
+    this.found.textContent = '';
+    this.useCity(city);
+    this.say('');
+  }
+
+  useCity(city) {
+    this.form.elements.city.value = city;
+  }
+
+  async send() {
+    const { number, city, reason } = this.form.elements;
+    this.found.textContent = '';
+    await this.ask('POST', '/verification', { number: number.value.trim(), city: city.value, reason: reason.value });
+    this.code.hidden = false;
+    this.say('sent');
+    this.code.elements.code.focus();
+  }
+
+  async check() {
+    const field = this.code.elements.code;
+    const { verified, tries_left: tries, locked } = await this.ask('POST', '/verification/code', { code: field.value.trim() });
+    field.value = '';
+    if (!verified) {
+      this.code.hidden = locked;
+      this.say(locked ? 'locked' : 'wrong', { tries });
+      return;
+    }
+    this.code.hidden = true;
+    const { application, spoken } = await this.ask('GET', '/case');
+    this.say('verified');
+    const aloud = document.createElement('div');
+    aloud.className = 'spoken spoken--case';
+    speak(aloud, spoken);
+    this.found.appendChild(aloud);
+    this.found.appendChild(new CaseCard({ application }).render());
+  }
+
+  async ask(method, path, body) {
+    const id = await this.callId();
+    return call(method, `${this.address}/${id}${path}`, body);
+  }
+
+  async tried(event, act) {
+    event.preventDefault();
+    this.say('working');
+    try {
+      await act();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  failed(error) {
+    if (error.status === 503) {
+      this.say('down');
+    } else if (error.message && error.status) {
+      this.panel.querySelector('.js-case-status').textContent = error.message;
+    } else {
+      this.say('network');
+    }
+  }
+}
