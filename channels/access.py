@@ -22,8 +22,11 @@ Open = Literal["public", "parent", "network", "backend"]
 
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
+TEAMS: frozenset[Role] = frozenset({"school", "district", "city"})
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
 _CALL = "/api/v1/calls/{call_id}"
+_TICKETS = "/api/v1/tickets"
+_TICKET = f"{_TICKETS}/{{ticket_id}}"
 
 ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", "/openapi.json"): "public",
@@ -69,6 +72,18 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("POST", f"{_CALL}/events"): AGENT,
     ("POST", f"{_CALL}/end"): AGENT,
     ("POST", f"{_CALL}/escalate"): AGENT,
+    ("POST", _TICKETS): AGENT | TEAMS,
+    ("GET", _TICKETS): AGENT | TEAMS,
+    ("GET", _TICKET): AGENT | TEAMS,
+    ("POST", f"{_TICKET}/claim"): TEAMS,
+    ("POST", f"{_TICKET}/release"): TEAMS,
+    ("POST", f"{_TICKET}/reply"): TEAMS,
+    ("POST", f"{_TICKET}/ask_parent"): TEAMS,
+    ("POST", f"{_TICKET}/note"): AGENT | TEAMS,
+    ("POST", f"{_TICKET}/transfer"): TEAMS,
+    ("POST", f"{_TICKET}/resolve"): TEAMS,
+    ("POST", f"{_TICKET}/close"): TEAMS,
+    ("POST", f"{_TICKET}/reopen"): AGENT | TEAMS,
 }
 
 

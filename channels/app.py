@@ -29,6 +29,8 @@ from channels.rasa import RasaClient
 from channels.services import Services
 from channels.staff import routes as staff_routes
 from channels.staff.door import StaffDoor
+from channels.tickets import routes as tickets_routes
+from channels.tickets.climbing import keep_climbing
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
 from conversations.migrate import migrate
@@ -39,6 +41,8 @@ from core.settings import Settings
 from enrollment.client import open_backend
 from enrollment.signing import webhook_signer
 from enrollment.states import states
+from escalation.desk import TicketDesk
+from escalation.routing import load_rules
 from knowledge.loader import load_knowledge
 from retrieval.branches import load_branches
 from retrieval.retriever import load_retriever
@@ -77,16 +81,18 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     door = StaffDoor(desk.store.engine, settings, desk.store.call)
     parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics(), door)
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
+    tickets = TicketDesk(desk.store.engine, load_rules(settings.escalation_rules))
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         door.sessions.delete_ended()
         async with parts.keys.kept_fresh():
-            telling = asyncio.create_task(news_desk.run())
+            tasks = [asyncio.create_task(news_desk.run()), asyncio.create_task(keep_climbing(desk.store, tickets))]
             yield
-            telling.cancel()
-            await asyncio.wait([telling])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         await parts.rasa.aclose()
         await desk.backend.aclose()
         desk.audit.close()
@@ -95,8 +101,10 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
     app.state.news = news_desk
-    for router in (parents.router, suggestions.make_router(desk), cases.router, news.router, health.router):
+    app.state.tickets = tickets
+    for router in (parents.router, suggestions.make_router(desk), cases.router, tickets_routes.router, news.router):
         app.include_router(router)
+    app.include_router(health.router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))

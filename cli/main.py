@@ -22,6 +22,7 @@ from cli.peers import evaluate_peers
 from cli.privacy import privacy
 from cli.serve import serve
 from cli.staff import staff
+from cli.tickets import tickets
 from cli.train import train, tune
 from core.errors import HelpdeskError
 
@@ -40,6 +41,7 @@ app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")
 app.add_typer(privacy, name="privacy")
 app.add_typer(staff, name="staff")
+app.add_typer(tickets, name="tickets")
 app.add_typer(demo, name="demo")
 
 

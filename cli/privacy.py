@@ -18,6 +18,7 @@ from conversations.storage import open_engine
 from core import clock
 from core.errors import HelpdeskError
 from core.settings import settings
+from escalation.purge import count_tickets, purge_tickets
 from hotline.purge import count_calls, purge_calls
 
 privacy = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Erase conversations, calls and links.")
@@ -63,7 +64,15 @@ def _counts(what: Erased, dry_run: bool) -> Counts:
     migrate(engine)
     try:
         counts = _calls(engine, what, dry_run)
+        counts.update(_tickets(engine, what, dry_run))
         counts.update(count(engine, what) if dry_run else erase(engine, what))
         return counts
     except OperationalError as error:
         raise HelpdeskError(f"stopped, nothing is half deleted; run it again: {error.orig}") from error
+
+
+def _tickets(engine: Engine, what: Erased, dry_run: bool) -> Counts:
+    """Erase old tickets that belong to no conversation; those of a guardian hang on a conversation."""
+    if isinstance(what, Guardian):
+        return Counter()
+    return count_tickets(engine, what.before) if dry_run else purge_tickets(engine, what.before)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from conversations import pseudonyms
@@ -66,6 +67,7 @@ class Guardian:
 
 
 Erased = Idle | Guardian
+_Of = Callable[[Any], ColumnElement[bool]]
 Counts = Counter[str]
 """Rows by table; every table that was looked at is there."""
 
@@ -75,7 +77,7 @@ def count(engine: Engine, what: Erased) -> Counts:
     ids = select(ConversationRow.id).where(what.conversations())
     ends = or_(PseudonymUseRow.conversation_id.in_(ids), and_(~_HAS_CONVERSATION, what.other_uses()))
     with engine.connect() as connection:
-        counts: Counts = Counter({table.name: _rows(connection, table, c.in_(ids)) for table, c in _tables()})
+        counts: Counts = Counter({table.name: _rows(connection, table, of(ids)) for table, of in _tables()})
         needed = exists().where(PseudonymUseRow.pseudonym == PseudonymRow.pseudonym, ~ends)
         counts["pseudonyms"] = _rows(connection, PseudonymRow, ~needed)
     return counts
@@ -132,7 +134,7 @@ def _erase(engine: Engine, what: Erased, some: Sequence[str]) -> Counts:
         connection.execute(chosen.with_for_update()).all()
         ids = connection.execute(chosen.where(what.conversations())).scalars().all()
         connection.execute(delete(PseudonymUseRow).where(PseudonymUseRow.conversation_id.in_(ids)))
-        return Counter({t.name: connection.execute(delete(t).where(c.in_(ids))).rowcount for t, c in _tables()})
+        return Counter({t.name: connection.execute(delete(t).where(of(ids))).rowcount for t, of in _tables()})
 
 
 def _drop_links(engine: Engine, some: Sequence[str]) -> int:
@@ -142,13 +144,23 @@ def _drop_links(engine: Engine, some: Sequence[str]) -> int:
         return connection.execute(dropped).rowcount
 
 
-def _tables() -> Iterator[tuple[Table, ColumnElement[Any]]]:
-    """Yield every table of conversations with the column that names the conversation, in the order of deletion."""
+def _tables() -> Iterator[tuple[Table, _Of]]:
+    """Yield every table of conversations, and of what hangs on one, with its rows by ids, in the order of deletion."""
+    conversations = cast("Table", ConversationRow.__table__)
     for table in reversed(Base.metadata.sorted_tables):
         for column in table.columns:
-            if any(key.column is ConversationRow.__table__.c.id for key in column.foreign_keys):
-                yield table, column
-    yield cast("Table", ConversationRow.__table__), ConversationRow.__table__.c.id
+            for key in column.foreign_keys:
+                if key.column.table is conversations:
+                    yield table, column.in_
+                for parent in key.column.table.columns:
+                    if parent.references(conversations.c.id):
+                        yield table, partial(_through, column, key.column, parent)
+    yield conversations, conversations.c.id.in_
+
+
+def _through(column: Column[Any], parent_id: Column[Any], parent: Column[Any], ids: Any) -> ColumnElement[bool]:
+    """Return which rows hang on something that hangs on one of the conversations."""
+    return column.in_(select(parent_id).where(parent.in_(ids)))
 
 
 def _batches(

@@ -13,6 +13,8 @@ HelpdeskError
     ├── NotFoundError           404
     ├── ConflictError           409
     ├── BusyError               409
+    ├── VersionConflictError    409
+    ├── IllegalTransitionError  409
     ├── UnknownOptionError      422
     ├── MalformedRequestError   422
     └── TooManyRequestsError    429
@@ -117,6 +119,18 @@ class ConflictError(ApiError):
     """The call does not fit the present state."""
 
     status, code = 409, "conflict"
+
+
+class VersionConflictError(ApiError):
+    """Somebody else changed the ticket first; `details` holds what it is now, what changed, and the caller's words."""
+
+    status, code = 409, "version_conflict"
+
+
+class IllegalTransitionError(ApiError):
+    """A ticket's state, its holder or the caller's role does not allow the command."""
+
+    status, code = 409, "illegal_transition"
 
 
 class UnknownOptionError(ApiError):

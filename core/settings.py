@@ -202,6 +202,10 @@ class Settings(BaseSettings):
         le=3650,
         description="Days after its last message from which on `helpdesk privacy purge` deletes a conversation.",
     )
+    escalation_rules: Path | None = Field(
+        None,
+        description="Folder with `levels.yml`, `routing.yml` and `calendar.yml` of the tickets; empty: `escalation/`.",
+    )
     batch_ended_on: date = Field(
         date(2025, 8, 31),
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
@@ -231,6 +235,7 @@ class Settings(BaseSettings):
         "demo_key_file",
         "audit_key_file",
         "audit_head_file",
+        "escalation_rules",
     )
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:

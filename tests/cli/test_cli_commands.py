@@ -20,10 +20,10 @@ from core.settings import PREFIX, ROOT, Settings, read_settings, settings
 from knowledge.loader import load_knowledge
 
 COMMANDS = ["serve", "train", "tune", "ask", "explain", "evaluate", "evaluate-peers", "benchmark", "knowledge", "audit"]
-COMMANDS += ["privacy", "staff", "demo"]
+COMMANDS += ["privacy", "staff", "demo", "tickets"]
 SUBCOMMANDS = [["knowledge", "check"], ["knowledge", "list"], ["knowledge", "nlu"]]
 SUBCOMMANDS += [["demo", "token"], ["demo", "messages"]]
-SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"]]
+SUBCOMMANDS += [["audit", "verify"], ["audit", "list"], ["privacy", "purge"], ["tickets", "route"]]
 SUBCOMMANDS += [["staff", "add"], ["staff", "disable"], ["staff", "token"], ["staff", "list"]]
 
 

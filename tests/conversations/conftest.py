@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
+import escalation.tables  # noqa: F401
 import hotline.tables  # noqa: F401
 import staff.tables  # noqa: F401  # one database: the migrations cover these tables, too
 from conversations.migrate import migrate

@@ -31,10 +31,14 @@ from core import clock
 from core.errors import HelpdeskError
 from core.outcomes import Outcome
 from core.scope import Scope
+from escalation.desk import Draft, TicketDesk
+from escalation.routing import own_rules
+from escalation.rules import Actor, Place
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
 CONVERSATION_TABLES |= {"announcements", "case_waits"}
+CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox"}
 Ago = Callable[[int], None]
 
 
@@ -83,6 +87,8 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     news = NewsStore(store.engine)
     news.announce(conversation.id, f"change:{turn.number}", [TextMessage(text=words)], clock.now())
     news.wait_for_backend(conversation.id, clock.now())
+    draft = Draft(turn.id, Place("chongqing", "渝北区"), words, conversation_id=conversation.id)
+    TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
 
 
 def rows(engine: Engine) -> Counter[str]:

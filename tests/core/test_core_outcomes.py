@@ -21,6 +21,8 @@ STATUS = {
     "NotFoundError": (404, "not_found"),
     "ConflictError": (409, "conflict"),
     "BusyError": (409, "turn_in_progress"),
+    "VersionConflictError": (409, "version_conflict"),
+    "IllegalTransitionError": (409, "illegal_transition"),
     "UnknownOptionError": (422, "unknown_option"),
     "TooManyRequestsError": (429, "too_many_requests"),
 }

@@ -70,6 +70,18 @@ EXPECTED = {
     "POST /api/v1/calls/{call_id}/events": "agent",
     "POST /api/v1/calls/{call_id}/end": "agent",
     "POST /api/v1/calls/{call_id}/escalate": "agent",
+    "POST /api/v1/tickets": "agent school district city",
+    "GET /api/v1/tickets": "agent school district city",
+    "GET /api/v1/tickets/{ticket_id}": "agent school district city",
+    "POST /api/v1/tickets/{ticket_id}/claim": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/release": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/reply": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/ask_parent": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/note": "agent school district city",
+    "POST /api/v1/tickets/{ticket_id}/transfer": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/resolve": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/close": "school district city",
+    "POST /api/v1/tickets/{ticket_id}/reopen": "agent school district city",
 }
 PAGES = {"GET /staff", "GET /hotline", "POST /staff/sign-out"}
 STAFF_ROUTES = sorted(route for route, may in EXPECTED.items() if may.split()[0] in ROLES)

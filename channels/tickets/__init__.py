@@ -1,0 +1,1 @@
+"""The HTTP API of the school teams' desk, and what time alone brings to its tickets."""

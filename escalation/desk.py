@@ -1,0 +1,293 @@
+"""The desk of the school teams, on SQL: one function, one transaction; messages, events and outbox are kept together.
+
+All functions block; coroutines call them through `ConversationStore.call`. Texts are masked here, before they are kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from stdnum import luhn
+
+from core import clock
+from core.errors import IllegalTransitionError, NotFoundError, VersionConflictError
+from core.privacy import mask_personal_data
+from escalation import outbox
+from escalation.listing import Filter, Page, Reach, page_of
+from escalation.routing import Need, RuleBook
+from escalation.rows import EVENTS, MESSAGES, TICKETS, columns_of, event_of, message_of, ticket_of
+from escalation.rules import (
+    REOPEN_WITHIN,
+    SYSTEM,
+    Actor,
+    Command,
+    Event,
+    Message,
+    Moved,
+    Place,
+    Ticket,
+    Urgency,
+    move,
+)
+
+_TRIES = 5
+_BATCH = 100
+_NONE_SUCH = "没有这张工单。"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A ticket that somebody wants made.
+
+    Args:
+        key: made by the client; the same creator's second draft with it is the first one again.
+        question: what the parent needs, in words.
+        entry, branch, topic: the official answer that was not enough, as far as known.
+        closes_at: when the family's batch closes, if that is known of the case.
+    """
+
+    key: str
+    place: Place
+    question: str
+    entry: str | None = None
+    branch: str | None = None
+    topic: str = "other"
+    urgency: Urgency = "normal"
+    closes_at: datetime | None = None
+    conversation_id: str | None = None
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFile:
+    """A ticket with all that was said and done, oldest first, and what the rules tell who works on it."""
+
+    ticket: Ticket
+    messages: tuple[Message, ...]
+    events: tuple[Event, ...]
+    guidance: str
+
+
+class StaleTicketError(VersionConflictError):
+    """Somebody else changed the ticket first: `file` is what it is now; `seen` the version that the caller had."""
+
+    def __init__(self, file: TicketFile, seen: int) -> None:
+        super().__init__("工单刚被他人更新，请核对后再操作。")
+        self.file, self.seen = file, seen
+
+
+class TicketDesk:
+    """Tickets: made, routed, worked on.
+
+    Args:
+        engine: the migrated database.
+        book: the rules.
+    """
+
+    def __init__(self, engine: Engine, book: RuleBook) -> None:
+        self._engine, self.book = engine, book
+
+    def create(self, draft: Draft, by: Actor) -> tuple[Ticket, bool]:
+        """Make a ticket and send it where the rules say; return it, and whether it is new.
+
+        Raises:
+            NotFoundError: the draft's conversation is not there (any more).
+        """
+        for _ in range(_TRIES):
+            try:
+                with self._engine.begin() as connection:
+                    return self._made(connection, draft, by), True
+            except IntegrityError:
+                if known := self._known(by, draft.key):
+                    return known, False
+        raise NotFoundError("找不到这次咨询，请重新开始。")
+
+    def read(self, ticket_id: str, reach: Reach) -> TicketFile:
+        """Return a ticket with its course.
+
+        Raises:
+            NotFoundError: there is none, or not for this reader.
+        """
+        with self._engine.connect() as connection:
+            return self._file(connection, self._found(connection, ticket_id, reach))
+
+    def listed(self, wanted: Filter, reach: Reach, now: datetime) -> Page:
+        """Return one page of the tickets that the reader may see: those to answer first come first."""
+        with self._engine.connect() as connection:
+            return page_of(connection, wanted, reach, now)
+
+    def of_conversation(self, conversation_id: str) -> Ticket | None:
+        """Return the conversation's newest ticket, or None."""
+        mine = select(TICKETS).where(TICKETS.c.conversation_id == conversation_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(mine.order_by(TICKETS.c.created_at.desc(), TICKETS.c.id).limit(1)).one_or_none()
+        return ticket_of(row) if row else None
+
+    def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach) -> TicketFile:
+        """Give a command to the version that the caller saw; return the ticket as it is then.
+
+        Raises:
+            NotFoundError: there is no such ticket, or not for this caller.
+            StaleTicketError: somebody else was first; nothing was changed.
+            IllegalTransitionError: the rules don't allow it.
+        """
+        try:
+            with self._engine.begin() as connection:
+                ticket = self._found(connection, ticket_id, reach)
+                return self._file(connection, self._moved(connection, ticket, command, by, clock.now()))
+        except _OvertakenError as error:
+            raise StaleTicketError(self.read(ticket_id, reach), command.version) from error
+
+    def hear_parent(self, ticket_id: str, text: str, parent: Actor) -> Ticket:
+        """Keep what the parent adds, whatever version it meets; a settled ticket is reopened by it.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+            IllegalTransitionError: it was settled more than seven days ago, or there are no words.
+        """
+        with self._engine.begin() as connection:
+            mine = TICKETS.c.id == ticket_id
+            connection.execute(update(TICKETS).where(mine).values(version=TICKETS.c.version))  # holds the row
+            ticket = self._found(connection, ticket_id, Reach())
+            why = self.book.levels.reasons["reopened"] if ticket.settled_at else ""
+            command = Command("reopen" if ticket.settled_at else "add", ticket.version, text=text, why=why)
+            return self._moved(connection, ticket, command, parent, clock.now())
+
+    def climb_due(self, now: datetime) -> int:
+        """Do what time alone brings: climb, free what those who are away hold, close; return how many tickets moved."""
+        reasons = self.book.levels.reasons
+        climbing = (TICKETS.c.state == "assigned") & (TICKETS.c.climb_at <= now)
+        away = self.book.calendar.staff_away(now)
+        settled = (TICKETS.c.state == "resolved") & (TICKETS.c.settled_at <= now - REOPEN_WITHIN)
+        steps = (
+            (climbing, "climb", reasons["climbed"]),
+            (TICKETS.c.holder.in_(away), "release", reasons["freed"]),
+            (settled, "close", reasons["closed"]),
+        )
+        return sum(self._move_all(where, name, why, now) for where, name, why in steps)
+
+    def _move_all(self, where: Any, name: Any, why: str, now: datetime) -> int:
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(TICKETS).where(where).order_by(TICKETS.c.due_at).limit(_BATCH)).all()
+        moved = 0
+        for ticket in map(ticket_of, rows):
+            try:
+                with self._engine.begin() as connection:
+                    self._moved(connection, ticket, Command(name, ticket.version, why=why), SYSTEM, now)
+            except (_OvertakenError, IllegalTransitionError):
+                continue  # somebody took it in this moment
+            moved += 1
+        return moved
+
+    def _made(self, connection: Connection, draft: Draft, by: Actor) -> Ticket:
+        now, place = clock.now(), draft.place
+        need = Need(place, draft.entry, draft.branch, draft.topic, draft.urgency, draft.closes_at)
+        route = self.book.route(need, now)
+        ticket = Ticket(
+            id=str(uuid.uuid4()),
+            number=_number(),
+            place=place,
+            level=route.level,
+            state="new",
+            urgency=draft.urgency,
+            version=1,
+            created_by=by.id,
+            created_at=now,
+            updated_at=now,
+            due_at=route.times.due_at,
+            warn_at=route.times.warn_at,
+            topic=draft.topic,
+            entry=draft.entry,
+            branch=draft.branch,
+            conversation_id=draft.conversation_id,
+            call_id=draft.call_id,
+            closes_at=draft.closes_at,
+        )
+        connection.execute(insert(TICKETS), {**columns_of(ticket), "client_key": draft.key})
+        event = Event(1, "create", by, now, "", None, "new", None, ticket.level)
+        self._keep(connection, Moved(ticket, event, Message(1, "question", by, now, draft.question)))
+        return self._moved(connection, ticket, Command("dispatch", 1, why=route.because), SYSTEM, now)
+
+    def _moved(self, connection: Connection, ticket: Ticket, command: Command, by: Actor, now: datetime) -> Ticket:
+        """Keep what a command leads to; the row must still have the version that the command was meant for."""
+        if command.version != ticket.version:
+            raise _OvertakenError
+        moved = move(ticket, command, by, now, self.book.levels.of(ticket.place.city))
+        moved = replace(moved, ticket=self._timed(ticket, moved.ticket, moved.event, now))
+        mine = (TICKETS.c.id == ticket.id) & (TICKETS.c.version == command.version)
+        if not connection.execute(update(TICKETS).where(mine).values(columns_of(moved.ticket))).rowcount:
+            raise _OvertakenError
+        self._keep(connection, moved)
+        return moved.ticket
+
+    def _timed(self, before: Ticket, ticket: Ticket, event: Event, now: datetime) -> Ticket:
+        """Return the ticket with its new times, if it is at another level or its clock starts anew."""
+        starts = ticket.answerable and not before.answerable
+        if event.kind not in ("dispatch", "climb", "transfer", "release") and not starts:
+            return ticket
+        promised = ticket.due_at if event.kind in ("climb", "release") else None
+        times = self.book.times(ticket.level, need_of(ticket), now, promised)
+        timed = replace(ticket, urgency=times.urgency, climb_at=times.climb_at)
+        if promised and promised <= now:
+            return timed  # what is late stays late
+        return replace(timed, due_at=times.due_at, warn_at=times.warn_at)
+
+    def _keep(self, connection: Connection, moved: Moved) -> None:
+        event, message = moved.event, moved.message
+        who = {"actor": event.by.id, "actor_name": event.by.name, "role": event.by.role, "at": event.at}
+        same = {"ticket_id": moved.ticket.id, "version": event.version, **who}
+        facts = {name: getattr(event, name) for name in ("kind", "before", "after", "level_before", "level")}
+        connection.execute(insert(EVENTS), {**same, **facts, "why": mask_personal_data(event.why)})
+        if message:
+            text = mask_personal_data(message.text)
+            connection.execute(insert(MESSAGES), {**same, "kind": message.kind, "text": text})
+        outbox.put(connection, moved.ticket, event)
+
+    def _found(self, connection: Connection, ticket_id: str, reach: Reach) -> Ticket:
+        row = None
+        if ticket_id.isprintable():  # PostgreSQL refuses a text with a zero character
+            mine = select(TICKETS).where(TICKETS.c.id == ticket_id, *reach.where())
+            row = connection.execute(mine).one_or_none()
+        if row is None:
+            raise NotFoundError(_NONE_SUCH)
+        return ticket_of(row)
+
+    def _known(self, by: Actor, key: str) -> Ticket | None:
+        mine = select(TICKETS).where(TICKETS.c.created_by == by.id, TICKETS.c.client_key == key)
+        with self._engine.connect() as connection:
+            row = connection.execute(mine).one_or_none()
+        return ticket_of(row) if row else None
+
+    def _file(self, connection: Connection, ticket: Ticket) -> TicketFile:
+        messages, events = (
+            connection.execute(select(table).where(table.c.ticket_id == ticket.id).order_by(table.c.version)).all()
+            for table in (MESSAGES, EVENTS)
+        )
+        return TicketFile(
+            ticket,
+            tuple(map(message_of, messages)),
+            tuple(map(event_of, events)),
+            self.book.guidance(need_of(ticket)),
+        )
+
+
+class _OvertakenError(Exception):
+    """The row has another version already."""
+
+
+def need_of(ticket: Ticket) -> Need:
+    """Return what routing needs to know of a ticket."""
+    return Need(ticket.place, ticket.entry, ticket.branch, ticket.topic, ticket.urgency, ticket.closes_at)
+
+
+def _number() -> str:
+    """Return a random number, not beginning with 0 or 1, whose last figure checks the others: 4829-1373."""
+    figures = str(2_000_000 + secrets.randbelow(8_000_000))
+    whole = figures + str(luhn.calc_check_digit(figures))
+    return f"{whole[:4]}-{whole[4:]}"
