@@ -18,6 +18,8 @@ Open = Literal["public", "parent", "network", "backend"]
 
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
+ADVISERS: frozenset[Role] = frozenset({"agent", "school", "district", "city"})
+"""Who speaks with parents."""
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
 
 ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
@@ -41,6 +43,10 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("POST", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/events"): "parent",
+    ("POST", f"{_CONVERSATION}/takeover"): ADVISERS,
+    ("POST", f"{_CONVERSATION}/staff-messages"): ADVISERS,
+    ("GET", f"{_CONVERSATION}/staff-messages"): ADVISERS,
+    ("POST", f"{_CONVERSATION}/handback"): ADVISERS,
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
 }
 

@@ -17,7 +17,7 @@ from bot.actions import rasa_actions
 from bot.actions.desk import Desk
 from bot.actions.entities import EntityReader
 from bot.actions.words import Words
-from channels import health, metrics, news, parents, suggestions, webhook
+from channels import handover, health, metrics, news, parents, suggestions, webhook
 from channels.access import check_routes
 from channels.demo.routes import make_router as make_demo_router
 from channels.keys import TokenKeys
@@ -89,7 +89,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
     app.state.news = news_desk
-    for router in (parents.router, suggestions.router, news.router, health.router):
+    for router in (parents.router, handover.router, suggestions.router, news.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))

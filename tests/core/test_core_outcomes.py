@@ -21,6 +21,7 @@ STATUS = {
     "NotFoundError": (404, "not_found"),
     "ConflictError": (409, "conflict"),
     "BusyError": (409, "turn_in_progress"),
+    "StaleFenceError": (409, "stale_fence"),
     "UnknownOptionError": (422, "unknown_option"),
     "TooManyRequestsError": (429, "too_many_requests"),
 }
