@@ -16,6 +16,8 @@ from test_channels_events import listening, next_of
 
 from bot.actions.words import Words
 from channels.tokens import demo_staff_token
+from conversations.audit_listing import looks
+from conversations.storage import open_engine
 
 pytestmark = pytest.mark.system
 APlace = Callable[..., Parent]
@@ -221,9 +223,6 @@ def test_call_made_twice_with_one_key_is_said_once(a_parent: APlace, an_adviser:
 
 
 def test_each_takeover_is_in_the_audit_log(service: Service, a_parent: APlace, an_adviser: AnAdviser) -> None:
-    from conversations.audit_listing import looks
-    from conversations.storage import open_engine
-
     parent = a_parent(city="chongqing")
     agent = an_adviser(parent, "district", "chongqing")
     agent.take_over()
