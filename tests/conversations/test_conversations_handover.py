@@ -241,6 +241,19 @@ class TestStaffMessages:
             with pytest.raises(StaleFenceError):
                 call()
 
+    def test_persons_own_older_window_is_refused(self, store: ConversationStore) -> None:
+        conversation = opened(store)
+        older = taken(store, conversation)
+        newer = Hold(conversation.id, ANNA, handover.take_over(store.engine, conversation.id, ANNA, older.fence))
+        for call in (
+            lambda: handover.say(store.engine, older, "您好"),
+            lambda: handover.hand_back(store.engine, older, BACK),
+            lambda: handover.check_owner(store.engine, older),
+        ):
+            with pytest.raises(StaleFenceError):
+                call()
+        assert handover.say(store.engine, newer, "您好") == 2
+
     def test_nobody_speaks_by_a_fence_while_the_bot_owns(self, store: ConversationStore) -> None:
         conversation = opened(store)
         with pytest.raises(StaleFenceError):
