@@ -23,6 +23,8 @@ Open = Literal["public", "parent", "network", "backend"]
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
 TEAMS: frozenset[Role] = frozenset({"school", "district", "city"})
+ADVISERS: frozenset[Role] = frozenset({"agent", "school", "district", "city"})
+"""Who speaks with parents."""
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
 _CALL = "/api/v1/calls/{call_id}"
 _TICKETS = "/api/v1/tickets"
@@ -58,6 +60,10 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("POST", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/messages"): "parent",
     ("GET", f"{_CONVERSATION}/events"): "parent",
+    ("POST", f"{_CONVERSATION}/takeover"): ADVISERS,
+    ("POST", f"{_CONVERSATION}/staff-messages"): ADVISERS,
+    ("GET", f"{_CONVERSATION}/staff-messages"): ADVISERS,
+    ("POST", f"{_CONVERSATION}/handback"): ADVISERS,
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
     ("POST", "/api/v1/calls/{call_id}/verification"): AGENT,
     ("POST", "/api/v1/calls/{call_id}/verification/code"): AGENT,

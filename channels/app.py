@@ -17,7 +17,7 @@ from bot.actions import rasa_actions
 from bot.actions.desk import Desk
 from bot.actions.entities import EntityReader
 from bot.actions.words import Words
-from channels import health, metrics, news, parents, suggestions, webhook
+from channels import handover, health, metrics, news, parents, suggestions, webhook
 from channels.access import check_routes
 from channels.demo.routes import make_router as make_demo_router
 from channels.hotline import cases
@@ -102,9 +102,10 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.state.services = parts
     app.state.news = news_desk
     app.state.tickets = tickets
-    for router in (parents.router, suggestions.make_router(desk), cases.router, tickets_routes.router, news.router):
+    for router in (parents.router, handover.router, suggestions.make_router(desk), cases.router, news.router):
         app.include_router(router)
-    app.include_router(health.router)
+    for router in (tickets_routes.router, health.router):
+        app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))
     app.include_router(make_widget_router(settings))

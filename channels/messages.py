@@ -71,7 +71,7 @@ class TurnResult(BaseModel):
 
 
 class Transcript(BaseModel):
-    """Everything said after a given number."""
+    """Everything said after a given number; `owner_role` is the role of the person who owns the conversation."""
 
     conversation_id: str
     city: City | None
@@ -79,6 +79,7 @@ class Transcript(BaseModel):
     stage: Stage | None
     signed_in: bool
     owner: str
+    owner_role: str | None
     last_seq: int
     messages: list[Said]
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.actions.case import case_messages
 from bot.actions.desk import Desk
 from bot.actions.own_cases import disclose, look_up, viewer_of
-from conversations.news import AnnouncedChange
+from conversations.news import AnnouncedChange, KeptNews
 from conversations.reply import Message, TextMessage
 from core import clock
 from core.errors import MalformedRequestError, NotFoundError, SignatureRejectedError
@@ -52,6 +52,10 @@ class NewsDesk:
         self._asked_at = -inf
         self._begin: int | None = None
 
+    def wake(self) -> None:
+        """Look for something to tell at once."""
+        self._wake.set()
+
     async def receive(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         """Take a posted change in; once it is kept, it is told, even if this process ends now.
 
@@ -81,7 +85,7 @@ class NewsDesk:
         """Tell what is new, round by round, until cancelled; a fault costs a round, not the task."""
         while True:
             self._wake.clear()
-            for step in (self._ask_backend, self._tell_changes, self._tell_waiting):
+            for step in (self._ask_backend, self._tell_changes, self._tell_waiting, self._tell_kept):
                 try:
                     await step()
                 except (EnrollmentError, SQLAlchemyError) as error:
@@ -130,19 +134,48 @@ class NewsDesk:
                 await self._tell_in(conversation, "case_back", f"back:{since.isoformat()}")
             await call(news.stop_waiting, conversation)
 
-    async def _tell_in(self, conversation_id: str, words: str, key: str, application_id: str | None = None) -> None:
-        """Say in one conversation how its guardian's application stands, or all of them."""
-        desk = self._desk
-        viewer = viewer_of(await desk.store.call(desk.store.get, conversation_id))
-        if viewer is None:
+    async def _tell_kept(self) -> None:
+        """Tell what came while a person handled a conversation that the bot has again, as it stands now."""
+        call, news = self._desk.store.call, self._desk.news
+        kept = await call(news.kept)
+        if not kept or not await self._desk.backend.ready():
             return
+        for one in kept:
+            words = "case_news" if one.application_id else "case_back"
+            try:
+                if not await self._tell_in(one.conversation_id, words, one.key, one.application_id):
+                    continue
+            except UnavailableError:
+                raise  # nor can the others be looked up now
+            except EnrollmentError as error:
+                log.warning("news: kept: %s", type(error).__name__)
+            await call(news.drop_kept, one)
+
+    async def _tell_in(self, conversation_id: str, words: str, key: str, application_id: str | None = None) -> bool:
+        """Say in one conversation how its guardian's application stands, or all of them.
+
+        Returns:
+            False if nobody is signed in, or a person handles the conversation: then it is kept until the bot has it
+            again.
+        """
+        desk, kept = self._desk, KeptNews(conversation_id, application_id, key)
+        conversation = await desk.store.call(desk.store.get, conversation_id)
+        viewer = viewer_of(conversation)
+        if viewer is None:
+            return False
+        if conversation.owner == "person":
+            await desk.store.call(desk.news.keep, kept, clock.now())
+            return False
         seen = await look_up(desk, viewer, "news", lately=False)
         chosen = [one for one in seen.applications if application_id in (None, one.id)]
         if application_id and not chosen:
-            return
+            return True
         cards = await disclose(desk, viewer, "news", seen, chosen)
         messages: list[Message] = [TextMessage(text=desk.words.say(words)), *case_messages(desk, viewer.city, cards)]
-        await desk.store.call(desk.news.announce, conversation_id, key, messages, clock.now())
+        if await desk.store.call(desk.news.announce, conversation_id, key, messages, clock.now()) is None:
+            await desk.store.call(desk.news.keep, kept, clock.now())  # taken over while it was looked up
+            return False
+        return True
 
 
 def _announced(change: Change) -> AnnouncedChange:

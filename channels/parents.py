@@ -102,6 +102,7 @@ async def read_messages(
         stage=state.scope.stage,
         signed_in=state.guardian is not None,
         owner=state.owner,
+        owner_role=state.owner_role,
         last_seq=state.last_seq,
         messages=await store.call(store.said_after, conversation, after),
     )
@@ -109,8 +110,8 @@ async def read_messages(
 
 @router.get("/{conversation_id}/events")
 async def follow(request: Request, conversation: Opened) -> EventSourceResponse:
-    """Stream what is said and changes of state as server-sent events; `Last-Event-ID` resumes."""
+    """Stream what is said, changes of owner and of state as server-sent events; `Last-Event-ID` resumes."""
     last = request.headers.get("last-event-id", "")
     store = services(request).desk.store
-    after = int(last) if re.fullmatch(r"[0-9]{1,9}", last) else (await store.call(store.get, conversation)).last_seq
+    after = int(last) if re.fullmatch(r"[0-9]{1,9}", last) else None
     return EventSourceResponse(stream_events(store, conversation, after), ping=15)

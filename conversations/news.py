@@ -16,7 +16,17 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from conversations.reply import Message
-from conversations.tables import AnnouncementRow, CaseWaitRow, ChangeRow, ConversationRow, NonceRow, SaidRow, TurnRow
+from conversations.tables import (
+    AnnouncementRow,
+    CaseWaitRow,
+    ChangeRow,
+    ConversationRow,
+    KeptNewsRow,
+    NonceRow,
+    SaidRow,
+    TurnRow,
+)
+from core import clock
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 _CHANGES_KEPT = timedelta(days=1)
@@ -32,6 +42,15 @@ class AnnouncedChange:
     application_id: str
     state: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNews:
+    """News that waits for a conversation to be the bot's again; without an application: the backend answers again."""
+
+    conversation_id: str
+    application_id: str | None
+    key: str
 
 
 class NewsStore:
@@ -99,11 +118,12 @@ class NewsStore:
         with self.engine.connect() as connection:
             return list(connection.execute(wanted).scalars())
 
-    def announce(self, conversation_id: str, key: str, messages: list[Message], now: datetime) -> bool:
+    def announce(self, conversation_id: str, key: str, messages: list[Message], now: datetime) -> bool | None:
         """Say something in a conversation that nobody has asked for just now, once for each `key`.
 
         Returns:
-            False if it was said before, or a person handles the conversation: then nothing is said.
+            True if it is said now, False if it was said before, None if a person handles the conversation: then
+            nothing is said.
         """
         shown: list[dict[str, Any]] = _MESSAGES.dump_python(messages, mode="json")
         counted = (
@@ -117,7 +137,7 @@ class NewsStore:
             with self.engine.begin() as connection:
                 last = connection.execute(counted).scalar()
                 if last is None:
-                    return False
+                    return None
                 connection.execute(insert(AnnouncementRow).values(conversation_id=conversation_id, key=key, at=now))
                 first = last - len(shown) + 1
                 rows = [{**same, "seq": first + n, "message": message} for n, message in enumerate(shown)]
@@ -125,6 +145,47 @@ class NewsStore:
         except IntegrityError:
             return False
         return True
+
+    def keep(self, news: KeptNews, now: datetime) -> None:
+        """Keep news for when the conversation is the bot's again; it takes the place of older of that application."""
+        values = {"conversation_id": news.conversation_id, "application_id": news.application_id or ""}
+        new = {"key": news.key, "kept_at": now}
+        mine = [KeptNewsRow.conversation_id == news.conversation_id]
+        mine.append(KeptNewsRow.application_id == values["application_id"])
+        try:
+            with self.engine.begin() as connection:
+                if not connection.execute(update(KeptNewsRow).where(*mine).values(new)).rowcount:
+                    connection.execute(insert(KeptNewsRow).values(**values, **new))
+        except IntegrityError:  # another process keeps it at this moment
+            return
+
+    def kept(self) -> list[KeptNews]:
+        """Return the kept news that can be told now, oldest first, at most 100: of conversations that are the bot's.
+
+        Whoever is signed out is not told of a case; their news waits until they sign in again.
+        """
+        now = clock.now()
+        wanted = (
+            select(KeptNewsRow.conversation_id, KeptNewsRow.application_id, KeptNewsRow.key)
+            .join(ConversationRow, ConversationRow.id == KeptNewsRow.conversation_id)
+            .where(ConversationRow.owner == "bot", ConversationRow.signed_in_until > now)
+            .order_by(KeptNewsRow.kept_at)
+            .limit(100)
+        )
+        with self.engine.connect() as connection:
+            return [
+                KeptNews(row.conversation_id, row.application_id or None, row.key) for row in connection.execute(wanted)
+            ]
+
+    def drop_kept(self, news: KeptNews) -> None:
+        """Forget news that was told; not if newer has taken its place since."""
+        told = delete(KeptNewsRow).where(
+            KeptNewsRow.conversation_id == news.conversation_id,
+            KeptNewsRow.application_id == (news.application_id or ""),
+            KeptNewsRow.key == news.key,
+        )
+        with self.engine.begin() as connection:
+            connection.execute(told)
 
     def wait_for_backend(self, conversation_id: str, now: datetime) -> None:
         """Note that a parent wants to be told their case once the backend answers again."""

@@ -63,11 +63,12 @@ _END_TURN = update(_TURNS).where(_TURNS.c.id == bindparam("turn"), _TURNS.c.outc
 _END_TURN = _END_TURN.values({c: bindparam(c) for c in ("outcome", "intent", "confidence", "details", "finished_at")})
 _SHUT_TURN = (
     update(_CONVERSATIONS)
-    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"), _CONVERSATIONS.c.fence == bindparam("opened_under"))
     .values({c: bindparam(c) for c in ("city", "district", "stage", "memory")})
     .values(last_seq=_CONVERSATIONS.c.last_seq + bindparam("said", type_=Integer), busy_until=None)
     .returning(_CONVERSATIONS.c.last_seq)
 )
+_LAST_SAID = select(_CONVERSATIONS.c.last_seq).where(_CONVERSATIONS.c.id == bindparam("conversation"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation as a turn sees it."""
+    """A conversation as a turn sees it; `owner_role` is the role of the person who owns it."""
 
     id: str
     scope: Scope
@@ -94,17 +95,23 @@ class Conversation:
     owner: Literal["bot", "person"]
     last_seq: int
     memory: Memory
+    fence: int = 0
+    owner_role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn that was opened: `text` is the parent's words, masked; `choice` what a button stood for."""
+    """A turn that was opened: `text` is the parent's words, masked; `choice` what a button stood for.
+
+    `fence` is the conversation's at that moment: a reply is kept only while it is still the same.
+    """
 
     id: str
     conversation_id: str
     number: int
     text: str
     choice: Choice | None
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +188,7 @@ class ConversationStore:
             guardian_city=identity and identity.city,
             signed_in_until=identity and clock.now() + self._sign_in_lasts,
             owner="bot",
+            fence=0,
             turns=0,
             last_seq=len(shown),
             memory=Memory(city_is_fixed=scope.city is not None).model_dump(mode="json"),
@@ -257,9 +265,9 @@ class ConversationStore:
             if row is None:
                 self._read_secret_hash(conversation_id)  # a conversation that was erased since is unknown, not busy
                 raise BusyError("上一条消息还在处理，请稍候再发。")
-            turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice)
+            turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice, row.fence)
             opened = {"id": turn.id, "conversation_id": conversation_id, "number": turn.number, "text": text}
-            connection.execute(insert(_TURNS), {**opened, "payload": payload, "started_at": now})
+            connection.execute(insert(_TURNS), {**opened, "payload": payload, "fence": turn.fence, "started_at": now})
             self._keep_said(connection, turn, "parent", row.last_seq - 1, [{"type": "text", "text": text}])
             return turn, _conversation(row)
 
@@ -268,13 +276,14 @@ class ConversationStore:
         with self._session() as session:
             row = session.get_one(TurnRow, turn_id)
             conversation = session.get_one(ConversationRow, row.conversation_id)
-            return Turn(row.id, row.conversation_id, row.number, row.text, None), _conversation(conversation)
+            return Turn(row.id, row.conversation_id, row.number, row.text, None, row.fence), _conversation(conversation)
 
     def leave_reply(self, turn: Turn, reply: Reply, *, scope: Scope, memory: Memory) -> FinishedTurn | None:
         """End the turn with its reply, and open the door to the next; once only.
 
         Returns:
-            How the turn ended; None if it had ended before (it was given up): then nothing is said or changed.
+            How the turn ended; None if it had ended before (it was given up): then nothing is said or changed. If the
+            conversation was taken over or handed back since the turn was opened, the reply is dropped.
         """
         now = clock.now()
         intent = reply.intent.model_dump() if reply.intent else None
@@ -292,7 +301,10 @@ class ConversationStore:
             values = {"turn": turn.id, "details": reply.details, "finished_at": now, **ending}
             if not connection.execute(_END_TURN, values).rowcount:
                 return None
-            last = connection.execute(_SHUT_TURN, {"conversation": turn.conversation_id, **after}).scalar_one()
+            shut = {"conversation": turn.conversation_id, "opened_under": turn.fence, **after}
+            last = connection.execute(_SHUT_TURN, shut).scalar()
+            if last is None:
+                return _dropped(connection, turn, reply)
             self._keep_said(connection, turn, "bot", last - len(shown), shown)
             if offered:
                 connection.execute(insert(_OFFERED), offered)
@@ -369,6 +381,15 @@ class ConversationStore:
             connection.execute(insert(_SAID), rows)
 
 
+def _dropped(connection: Connection, turn: Turn, reply: Reply) -> FinishedTurn:
+    """End a turn whose reply comes too late; the door is another turn's by now, so it is left as it is."""
+    outcome = Outcome.HANDED_OVER if reply.messages else reply.outcome
+    ending = {"outcome": outcome.value, "intent": None, "confidence": 0.0}
+    connection.execute(update(_TURNS).where(_TURNS.c.id == turn.id).values(ending))
+    last = connection.execute(_LAST_SAID, {"conversation": turn.conversation_id}).scalar_one()
+    return FinishedTurn(turn.number, outcome, None, 0.0, [], last)
+
+
 def _use_token(connection: Connection, conversation_id: str, identity: Identity) -> None:
     use = {"jti": identity.jti, "conversation_id": conversation_id, "expires_at": identity.expires_at}
     try:
@@ -403,4 +424,6 @@ def _conversation(row: ConversationRow | Row[Any]) -> Conversation:
         owner="person" if row.owner == "person" else "bot",
         last_seq=row.last_seq,
         memory=Memory.model_validate(row.memory or {}),
+        fence=row.fence,
+        owner_role=row.owner_role,
     )

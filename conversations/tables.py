@@ -41,7 +41,10 @@ class Base(DeclarativeBase):
 
 
 class ConversationRow(Base):
-    """One conversation; `guardian` is the host app's pseudonymous id, `owner` is `bot` or `person`."""
+    """One conversation; `guardian` is the host app's pseudonymous id.
+
+    `owner`, `bot` or `person`, is who may speak to the parent; `fence` grows by one with each change of it.
+    """
 
     __tablename__ = "conversations"
 
@@ -54,6 +57,10 @@ class ConversationRow(Base):
     guardian_city: Mapped[str | None] = mapped_column(String(20))
     signed_in_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     owner: Mapped[str] = mapped_column(String(10), default="bot")
+    owner_staff: Mapped[str | None] = mapped_column(String(80))
+    owner_role: Mapped[str | None] = mapped_column(String(20))
+    owned_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
     turns: Mapped[int] = mapped_column(Integer, default=0)
     last_seq: Mapped[int] = mapped_column(Integer, default=0)
     memory: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -62,7 +69,10 @@ class ConversationRow(Base):
 
 
 class TurnRow(Base):
-    """One message of a parent and how the turn ended; `outcome` is null while it runs."""
+    """One message of a parent and how the turn ended; `outcome` is null while it runs.
+
+    `fence` is the conversation's when the turn was opened: once it has grown, the turn's reply comes too late.
+    """
 
     __tablename__ = "turns"
     __table_args__ = (UniqueConstraint("conversation_id", "number"),)
@@ -72,6 +82,7 @@ class TurnRow(Base):
     number: Mapped[int] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(Text)
     payload: Mapped[str | None] = mapped_column(String(40))
+    fence: Mapped[int] = mapped_column(Integer, default=0)
     outcome: Mapped[str | None] = mapped_column(String(40), index=True)
     intent: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     confidence: Mapped[float | None] = mapped_column(Float)
@@ -93,6 +104,48 @@ class SaidRow(Base):
     author: Mapped[str] = mapped_column(String(10))
     message: Mapped[dict[str, Any]] = mapped_column(JSON)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class HandoverRow(Base):
+    """One change of a conversation's owner: who took it over, or handed it back, after which thing said.
+
+    What stands in `said` between a person's row and the next one is the human stretch; `owner` is the new one.
+    """
+
+    __tablename__ = "handovers"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    fence: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    owner: Mapped[str] = mapped_column(String(10))
+    staff: Mapped[str] = mapped_column(String(80))
+    role: Mapped[str] = mapped_column(String(20))
+    seq: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class StaffMessageKeyRow(Base):
+    """Which thing said came with which key of a staff member's call, so that a call made twice is said once."""
+
+    __tablename__ = "staff_message_keys"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    fence: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer)
+
+
+class KeptNewsRow(Base):
+    """News that came while a person handled the conversation; told when it is the bot's again.
+
+    `application_id` is empty for "the backend answers again"; newer news of the same application replaces older.
+    """
+
+    __tablename__ = "kept_news"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    application_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(60))
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class OfferedRow(Base):

@@ -15,6 +15,7 @@ HelpdeskError
     ├── BusyError               409
     ├── VersionConflictError    409
     ├── IllegalTransitionError  409
+    ├── StaleFenceError         409
     ├── UnknownOptionError      422
     ├── MalformedRequestError   422
     └── TooManyRequestsError    429
@@ -155,3 +156,9 @@ class BusyError(ApiError):
     """Another message of this conversation is still being answered."""
 
     status, code = 409, "turn_in_progress"
+
+
+class StaleFenceError(ApiError):
+    """The conversation has another owner than the caller believes; `details` tell who owns it now, and the fence."""
+
+    status, code = 409, "stale_fence"

@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     CASE_WILL_BE_TOLD = "case_will_be_told"
     PERSON_WAYS = "person_ways"
     PERSON_OWNS = "person_owns"
+    HANDED_OVER = "handed_over"
     GREETED = "greeted"
     THANKED = "thanked"
     SAID_GOODBYE = "said_goodbye"
@@ -72,6 +73,7 @@ _KIND_OF: dict[Outcome, Kind] = {
     Outcome.CASE_WILL_BE_TOLD: Kind.CASE,
     Outcome.PERSON_WAYS: Kind.HANDOFF,
     Outcome.PERSON_OWNS: Kind.HANDOFF,
+    Outcome.HANDED_OVER: Kind.HANDOFF,
     Outcome.GREETED: Kind.SMALL_TALK,
     Outcome.THANKED: Kind.SMALL_TALK,
     Outcome.SAID_GOODBYE: Kind.SMALL_TALK,

@@ -113,7 +113,7 @@ Act = Callable[[Work], Awaitable[Reply]]
 
 
 async def finish(work: Work, act: Act) -> Outcome:
-    """Do one action and leave its reply; returns the outcome that was recorded.
+    """Do one action and leave its reply, which is dropped if a person has taken over; returns the recorded outcome.
 
     What was pending is forgotten unless the action asks anew.
     """
@@ -127,4 +127,4 @@ async def finish(work: Work, act: Act) -> Outcome:
     waiting = work.desk.open_turns.get(work.turn.id)
     if waiting:
         waiting.finished = finished
-    return reply.outcome
+    return finished.outcome if finished else reply.outcome

@@ -17,12 +17,13 @@ import pytest
 from looking import KEY, a_look
 from sqlalchemy import Engine, event, func, select, text
 
-from conversations import purge
+from conversations import handover, purge
 from conversations.audit import AuditLog
 from conversations.audit_heads import HeadFile
 from conversations.audit_listing import looks
+from conversations.handover import Hold, Person
 from conversations.migrate import migrate
-from conversations.news import AnnouncedChange, NewsStore
+from conversations.news import AnnouncedChange, KeptNews, NewsStore
 from conversations.purge import Guardian, Idle
 from conversations.reply import Choice, Memory, Option, OptionsMessage, Reply, TextMessage
 from conversations.storage import Conversation, ConversationStore, open_engine
@@ -37,7 +38,7 @@ from escalation.rules import Actor, Place
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
-CONVERSATION_TABLES |= {"announcements", "case_waits"}
+CONVERSATION_TABLES |= {"announcements", "case_waits", "handovers", "staff_message_keys", "kept_news"}
 CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox"}
 Ago = Callable[[int], None]
 
@@ -89,6 +90,11 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     news.wait_for_backend(conversation.id, clock.now())
     draft = Draft(turn.id, Place("chongqing", "渝北区"), words, conversation_id=conversation.id)
     TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
+    news.keep(KeptNews(conversation.id, "A-1", "change:1"), clock.now())
+    person = Person("staff-1", "agent")
+    hold = Hold(conversation.id, person, handover.take_over(store.engine, conversation.id, person))
+    handover.say(store.engine, hold, words, "key")
+    handover.hand_back(store.engine, hold, words)
 
 
 def rows(engine: Engine) -> Counter[str]:
@@ -162,7 +168,7 @@ class TestIdle:
         days_ago(0)
         say(store, conversation, "我又回来了")
         assert purge._erase(engine, idle(), [conversation.id, other.id])["conversations"] == 1
-        assert store.get(conversation.id).last_seq == 6
+        assert store.get(conversation.id).last_seq == 10
 
     def test_turn_that_is_being_opened_is_waited_for_and_spared(
         self, store: ConversationStore, engine: Engine, days_ago: Ago

@@ -23,6 +23,7 @@ STATUS = {
     "BusyError": (409, "turn_in_progress"),
     "VersionConflictError": (409, "version_conflict"),
     "IllegalTransitionError": (409, "illegal_transition"),
+    "StaleFenceError": (409, "stale_fence"),
     "UnknownOptionError": (422, "unknown_option"),
     "TooManyRequestsError": (429, "too_many_requests"),
 }

@@ -125,7 +125,7 @@ export class Chat {
     }
     const group = this.log.add('parent', [{ type: 'text', text: label }]);
     this.log.showEnd();
-    this.typing.show('working');
+    this.typing.show(this.status.isPerson ? 'sending' : 'working');
     return group;
   }
 
@@ -219,7 +219,7 @@ export class Chat {
   }
 
   heard(event, data) {
-    if (event === 'state') {
+    if (event !== 'message') {
       this.status.apply(data);
     } else if (this.busy) {
       this.waiting.push(data);
