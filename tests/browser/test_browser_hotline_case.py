@@ -22,9 +22,15 @@ NUMBER = "CQ2026-0415-0108"
 def signed_in(open_page: OpenPage) -> Page:
     page = open_page("/hotline", width=1366, height=768)
     expect(page).to_have_url(re.compile(r"/staff/sign-in\?next=%2Fhotline"))
-    page.get_by_role("button", name=re.compile("坐席.*重庆")).click()
+    with page.expect_response("**/api/v1/calls/open"):  # the page's scripts run
+        page.get_by_role("button", name=re.compile("坐席.*重庆")).click()
     expect(page).to_have_url(re.compile(r"/hotline$"))
     return page
+
+
+def ended(page: Page) -> None:
+    expect(page.locator(".js-state")).to_have_text("等待来电")
+    expect(page.locator(".js-saved")).to_have_text("已保存")
 
 
 def asked_for_code(page: Page, number: str) -> None:
@@ -56,8 +62,10 @@ def test_a_verified_callers_case_is_shown_with_words_to_read_aloud(open_page: Op
     last = [look for look in looks(engine) if look.role == "agent"][-4:]
     engine.dispose()
     assert [look.shown[0] for look in last] == ["code_sent", "code_wrong", "code_right", "card"]
-    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")  # back to the box
+    page.keyboard.press("Escape")  # the next call
     expect(case).to_be_empty()
+    ended(page)
 
 
 def test_after_three_wrong_codes_the_call_shows_nothing_any_more(open_page: OpenPage) -> None:
@@ -69,6 +77,24 @@ def test_after_three_wrong_codes_the_call_shows_nothing_any_more(open_page: Open
         expect(page.locator(".js-case-status")).to_contain_text(left)
     expect(page.get_by_label("来电人报的验证码")).to_be_hidden()
     assert page.locator(".js-case").inner_text() == ""
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    ended(page)
+
+
+def test_a_call_that_was_left_open_is_decided_on_before_another_case_is_looked_up(open_page: OpenPage) -> None:
+    first = signed_in(open_page)
+    first.get_by_role("combobox", name="来电人问什么").fill("坐落怎么写")
+    expect(first.locator(".js-saved")).to_have_text("已保存")
+    page = signed_in(open_page)
+    page.keyboard.press("Alt+8")
+    page.get_by_label("办件编号").fill(NUMBER)
+    page.get_by_label("城市", exact=True).select_option("chongqing")
+    page.get_by_label("查询原因").select_option("progress")
+    page.get_by_role("button", name="向登记手机发送验证码").click()
+    expect(page.locator(".js-case-status")).to_contain_text("请先在上方选择")
+    page.get_by_role("button", name="结束", exact=True).click()
+    ended(page)
 
 
 def test_who_signed_out_is_led_to_the_sign_in_page(open_page: OpenPage) -> None:

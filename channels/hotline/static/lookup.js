@@ -5,8 +5,10 @@ import { CaseCard } from './case_card.js';
 import { speak } from './marked.js';
 import { sayer } from './words.js';
 
+class NoCallError extends Error {}
+
 export class Lookup {
-  /** `callId()` gives the id of the call that runs, begun if there was none. */
+  /** `callId()` gives the id of the call that runs, begun if there was none; null while an earlier one is offered. */
   constructor(address, panel, callId) {
     Object.assign(this, { address, panel, callId });
     this.form = panel.querySelector('.js-lookup');
@@ -60,6 +62,9 @@ export class Lookup {
 
   async ask(method, path, body) {
     const id = await this.callId();
+    if (!id) {
+      throw new NoCallError();
+    }
     return call(method, `${this.address}/${id}${path}`, body);
   }
 
@@ -74,7 +79,9 @@ export class Lookup {
   }
 
   failed(error) {
-    if (error.message && error.status) {
+    if (error instanceof NoCallError) {
+      this.say('offered');
+    } else if (error.message && error.status) {
       this.panel.querySelector('.js-case-status').textContent = error.message;
     } else {
       this.say(error.status ? 'down' : 'network');
