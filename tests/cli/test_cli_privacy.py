@@ -91,6 +91,13 @@ def test_counts_are_all_that_is_said(log: AuditLog) -> None:
         "calls": 1,
         "call_events": 1,
         "call_lookups": 0,
+        "handovers": 0,
+        "staff_message_keys": 0,
+        "kept_news": 0,
+        "tickets": 0,
+        "ticket_messages": 0,
+        "ticket_events": 0,
+        "outbox": 0,
     }
     assert log.verify().rows == 3
     assert log.verify().ok
