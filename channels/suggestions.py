@@ -8,17 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic_core import to_json
 
-from bot.actions.cards import entry_card
+from bot.actions.cards import entry_card, note_of
 from bot.actions.desk import Desk
 from channels.access import Allowed
 from channels.messages import Fit, Suggestions
-from core import clock
 from core.scope import CITIES, City, Scope
 from hotline.marks import marks, words_of
 from hotline.spoken import spoken_lines
@@ -40,12 +38,11 @@ class Shelved:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed, in normal form, its words that may be marked, the caller's district, and the day."""
+    """What was typed, in normal form, its words that may be marked, and the caller's district."""
 
     text: str
     words: tuple[str, ...]
     district: str | None
-    on: date
 
 
 class Shelf:
@@ -59,7 +56,7 @@ class Shelf:
         """Return the nearest entries of the cities, best first, and whether any is good enough."""
         judgements = [self._desk.retriever.search(q, city) for city in cities]
         found = sorted(((c, j) for j in judgements for c in j.candidates), key=lambda one: -one[0].confidence)
-        asked = Asked(judgements[0].text, words_of(judgements[0].text), district, clock.today())
+        asked = Asked(judgements[0].text, words_of(judgements[0].text), district)
         return {
             "answerable": any(judgement.decision == "answer" for judgement in judgements),
             "suggestions": [self._one(candidate, judgement, asked) for candidate, judgement in found[:limit]],
@@ -69,14 +66,12 @@ class Shelf:
         shelved = self._entries[candidate.entry_id]
         fit = fit_of(candidate, judgement, self._desk.retriever.judge.thresholds)
         branch = self._desk.branches.decide(candidate.entry_id, asked.text) if fit != "unsure" else None
-        scope = Scope(shelved.document.city, asked.district)
-        notes = shelved.document.notes_for(scope, asked.on, self._desk.settings.batch_ended_on)
         return {
             "entry": shelved.card,
             "confidence": round(candidate.confidence, 4),
             "fit": fit,
             "applies": shelved.branches.get(branch or ""),
-            "note": "；".join(notes) or None,
+            "note": note_of(self._desk, shelved.document, Scope(shelved.document.city, asked.district)),
             "marks": {"question": marks(asked.words, shelved.question), "answer": marks(asked.words, shelved.answer)},
             "spoken": shelved.spoken,
         }

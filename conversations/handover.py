@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, s
 from sqlalchemy.exc import IntegrityError
 
 from conversations.reply import Memory, TextMessage
+from conversations.said import keep_said
 from conversations.tables import ConversationRow, HandoverRow, SaidRow, StaffMessageKeyRow
 from core import clock
 from core.errors import ConflictError, NotFoundError, StaleFenceError
@@ -149,7 +150,7 @@ def hand_back(engine: Engine, hold: Hold, words: str) -> int:
         connection.execute(fresh.values(memory=memory.model_dump(mode="json")))
         change = OwnerChange(row.fence, "bot", hold.person.role, row.last_seq - 1, now)
         _note(connection, hold.conversation_id, hold.person, change)
-        _keep_said(connection, hold.conversation_id, "bot", row.last_seq, words)
+        keep_said(connection, hold.conversation_id, "bot", row.last_seq, [_text(words)], at=clock.now())
         return int(row.fence)
 
 
@@ -216,7 +217,7 @@ def _say(connection: Connection, hold: Hold, text: str, key: str | None) -> int:
     seq: int | None = connection.execute(numbered).scalar()
     if seq is None:
         raise _refused(connection, hold.conversation_id)
-    _keep_said(connection, hold.conversation_id, "person", seq, text)
+    keep_said(connection, hold.conversation_id, "person", seq, [_text(text)], at=clock.now())
     if key:
         values = {"conversation_id": hold.conversation_id, "fence": hold.fence, "key": key, "seq": seq}
         connection.execute(insert(_KEYS), values)
@@ -241,7 +242,5 @@ def _note(connection: Connection, conversation_id: str, person: Person, change: 
     connection.execute(insert(_HANDOVERS), values)
 
 
-def _keep_said(connection: Connection, conversation_id: str, author: str, seq: int, text: str) -> None:
-    message = TextMessage(text=text).model_dump(mode="json")
-    row = {"conversation_id": conversation_id, "seq": seq, "turn": 0, "author": author, "message": message}
-    connection.execute(insert(_SAID), {**row, "at": clock.now()})
+def _text(words: str) -> dict[str, Any]:
+    return TextMessage(text=words).model_dump(mode="json")

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from conversations.reply import Message
+from conversations.said import keep_said
 from conversations.tables import (
     AnnouncementRow,
     CaseWaitRow,
@@ -23,7 +24,6 @@ from conversations.tables import (
     ConversationRow,
     KeptNewsRow,
     NonceRow,
-    SaidRow,
     TurnRow,
 )
 from core import clock
@@ -132,16 +132,13 @@ class NewsStore:
             .values(last_seq=ConversationRow.last_seq + len(shown))
             .returning(ConversationRow.last_seq)
         )
-        same = {"conversation_id": conversation_id, "turn": 0, "author": "bot", "at": now}
         try:
             with self.engine.begin() as connection:
                 last = connection.execute(counted).scalar()
                 if last is None:
                     return None
                 connection.execute(insert(AnnouncementRow).values(conversation_id=conversation_id, key=key, at=now))
-                first = last - len(shown) + 1
-                rows = [{**same, "seq": first + n, "message": message} for n, message in enumerate(shown)]
-                connection.execute(insert(SaidRow), rows)
+                keep_said(connection, conversation_id, "bot", last, shown, at=now)
         except IntegrityError:
             return False
         return True

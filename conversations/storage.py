@@ -24,6 +24,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
 from conversations.reply import Choice, Memory, Message, OptionsMessage, Reply, Said
+from conversations.said import keep_said
 from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow, UtcDateTime
 from core import clock
 from core.errors import (
@@ -46,8 +47,8 @@ _SECRETS_KEPT = 20_000
 _NOT_AUTHENTICATED = "会话不存在或密钥不对，请重新打开咨询窗口。"
 
 # What every turn runs is written in SQLAlchemy's Core, and once: building it anew costs more than running it.
-_CONVERSATIONS, _TURNS, _SAID, _OFFERED, _TOKEN_USES = (
-    cast("Table", row.__table__) for row in (ConversationRow, TurnRow, SaidRow, OfferedRow, TokenUseRow)
+_CONVERSATIONS, _TURNS, _OFFERED, _TOKEN_USES = (
+    cast("Table", row.__table__) for row in (ConversationRow, TurnRow, OfferedRow, TokenUseRow)
 )
 _SECRET = select(_CONVERSATIONS.c.secret_hash).where(_CONVERSATIONS.c.id == bindparam("conversation"))
 _OPEN_TURN = (
@@ -198,7 +199,7 @@ class ConversationStore:
             row = connection.execute(new.returning(*_CONVERSATIONS.c)).one()
             if identity:
                 _use_token(connection, row.id, identity)
-            self._keep_said(connection, start, "bot", 0, shown)
+            keep_said(connection, start.conversation_id, "bot", len(shown), shown, at=clock.now())
             if offered:
                 connection.execute(insert(_OFFERED), offered)
         return _conversation(row), secret
@@ -268,7 +269,8 @@ class ConversationStore:
             turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice, row.fence)
             opened = {"id": turn.id, "conversation_id": conversation_id, "number": turn.number, "text": text}
             connection.execute(insert(_TURNS), {**opened, "payload": payload, "fence": turn.fence, "started_at": now})
-            self._keep_said(connection, turn, "parent", row.last_seq - 1, [{"type": "text", "text": text}])
+            said = {"type": "text", "text": text}
+            keep_said(connection, conversation_id, "parent", row.last_seq, [said], at=clock.now(), turn=turn.number)
             return turn, _conversation(row)
 
     def turn(self, turn_id: str) -> tuple[Turn, Conversation]:
@@ -305,7 +307,7 @@ class ConversationStore:
             last = connection.execute(_SHUT_TURN, shut).scalar()
             if last is None:
                 return _dropped(connection, turn, reply)
-            self._keep_said(connection, turn, "bot", last - len(shown), shown)
+            keep_said(connection, turn.conversation_id, "bot", last, shown, at=clock.now(), turn=turn.number)
             if offered:
                 connection.execute(insert(_OFFERED), offered)
         return FinishedTurn(turn.number, reply.outcome, intent, reply.confidence, shown, last)
@@ -371,14 +373,6 @@ class ConversationStore:
         if row is None:
             raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
         return row.label, Choice.model_validate(row.choice)
-
-    @staticmethod
-    def _keep_said(connection: Connection, turn: Turn, author: str, last: int, shown: list[dict[str, Any]]) -> None:
-        """Keep messages, numbered on from `last`."""
-        same = {"conversation_id": turn.conversation_id, "turn": turn.number, "author": author, "at": clock.now()}
-        if shown:
-            rows = [{**same, "seq": last + n, "message": message} for n, message in enumerate(shown, start=1)]
-            connection.execute(insert(_SAID), rows)
 
 
 def _dropped(connection: Connection, turn: Turn, reply: Reply) -> FinishedTurn:

@@ -15,7 +15,7 @@ from conversations.reply import (
 )
 from core import clock
 from core.scope import CITIES, Scope
-from knowledge.entry import Entry
+from knowledge.entry import Document, Entry
 from knowledge.loader import Knowledge
 
 
@@ -28,15 +28,18 @@ def card_of(
     desk: Desk, entry: Entry, scope: Scope, confidence: float = 1.0, branch: str | None = None
 ) -> AnswerMessage:
     """Return the card of an official answer with the notes that belong to it in a scope."""
-    document = desk.knowledge.document_of(entry)
-    notes = document.notes_for(scope, clock.today(), desk.settings.batch_ended_on)
     part = next((b for b in entry.branches if b.id == branch), None)
     return AnswerMessage(
         confidence=round(confidence, 4),
         applies=Applies(branch=part.label, text=part.text) if part else None,
-        note="\uff1b".join(notes) or None,
+        note=note_of(desk, desk.knowledge.document_of(entry), scope),
         entry=entry_card(desk.knowledge, entry),
     )
+
+
+def note_of(desk: Desk, document: Document, scope: Scope) -> str | None:
+    """Return what is to be said with an answer of a document in a scope today, or None."""
+    return "\uff1b".join(document.notes_for(scope, clock.today(), desk.settings.batch_ended_on)) or None
 
 
 def entry_card(knowledge: Knowledge, entry: Entry) -> EntryCard:

@@ -1,15 +1,19 @@
-"""What the page lets an agent choose; words of the page that its scripts and the API share."""
+"""What the page lets an agent choose, and the words for it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import yaml
+
 from bot.components.entity_rules import load_patterns
-from hotline.calls import Result
+from hotline.lookups import reasons
 
-CITIES: dict[str, str] = {"": "两地", "chongqing": "重庆", "qingdao": "青岛"}
-RESULTS: dict[Result, str] = {"answered": "已答复", "escalated": "已转交", "called_back": "回电", "dropped": "中断"}
+CHOICES_FILE = Path(__file__).with_name("choices.yml")
 
 
-def districts() -> dict[str, list[str]]:
-    """Return the districts of each city that the help desk knows."""
-    found: dict[str, list[str]] = load_patterns()["district_city"]
-    return found
+def choices() -> dict[str, Any]:
+    """Return cities, results of a call, reasons of a look-up as key → words, and the known districts of each city."""
+    words: dict[str, Any] = yaml.safe_load(CHOICES_FILE.read_text(encoding="utf-8"))
+    return {**words, "districts": load_patterns()["district_city"], "reasons": reasons()}

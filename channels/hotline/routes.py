@@ -10,13 +10,12 @@ from fastapi.responses import HTMLResponse
 from bot.actions.desk import Desk
 from channels.access import AllowedPage, session_of
 from channels.hotline.calls import CallDesk, add_routes
-from channels.hotline.choices import CITIES, RESULTS, districts
+from channels.hotline.choices import choices
 from channels.hotline.shapes import NOTE_MAX
 from channels.widget import routes as widget
 from channels.widget.assets import Assets
 from channels.widget.pages import read_templates, security_policy, send_page
 from hotline.calls import CallStore
-from hotline.lookups import reasons
 from hotline.school_teams import NoDeskYet
 
 FOLDER = Path(__file__).parent
@@ -33,12 +32,12 @@ def make_router(desk: Desk) -> APIRouter:
     assets = Assets(FOLDER / "static", "/hotline/static", [widget.FOLDER / "static" / name for name in SHARED])
     assets.add_route(router)
     template = read_templates(FOLDER / "templates", widget.FOLDER / "templates").get_template("hotline.html")
-    choices = {"cities": CITIES, "districts": districts(), "results": RESULTS, "reasons": reasons()}
+    chosen = choices()
 
     @router.get("/hotline", include_in_schema=False)
     async def hotline_page(request: Request, who: AllowedPage) -> HTMLResponse:
         session = await session_of(request)
-        shown = {"who": who, "session": session, "pause_ms": PAUSE_MS, "note_max": NOTE_MAX, **choices}
+        shown = {"who": who, "session": session, "pause_ms": PAUSE_MS, "note_max": NOTE_MAX, **chosen}
         html = template.render(assets=assets, **shown)
         return send_page(html, security_policy(forms="'self'"))
 

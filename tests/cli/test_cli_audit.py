@@ -16,18 +16,9 @@ from cli.main import app, main
 from conversations.audit import AuditLog, Look, open_audit_log
 from conversations.migrate import migrate
 from conversations.storage import open_engine
-from core.settings import PREFIX, Settings, settings
+from core.settings import settings
 
-
-@pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
-    monkeypatch.setenv("HELPDESK_ENV_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("HELPDESK_VAR_DIR", str(tmp_path))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -16,25 +15,14 @@ from conversations.migrate import migrate
 from conversations.storage import ConversationStore, open_engine
 from core import clock
 from core.scope import Scope
-from core.settings import PREFIX, Settings, settings
+from core.settings import settings
 from hotline.calls import CallStore, Happened
 
 NOW = clock.now()
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
-    monkeypatch.setenv("HELPDESK_ENV_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("HELPDESK_VAR_DIR", str(tmp_path))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def log(monkeypatch: pytest.MonkeyPatch, _own_settings: None) -> Iterator[AuditLog]:
+def log(monkeypatch: pytest.MonkeyPatch, own_settings: None) -> Iterator[AuditLog]:
     """Give the audit log of a service in which cq-zhang spoke 200 days ago, cq-liu 100 and 10 days ago."""
     engine = open_engine(settings().database)
     migrate(engine)

@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,13 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app, main
 from conversations.storage import open_engine
-from core.settings import PREFIX, ROOT, Settings, settings
+from core.settings import ROOT, settings
 from staff.accounts import StaffStore
 from staff.tokens import StaffTokens
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 PASSWORD = "correct-horse-9"
 AGENT = ("--name", "李明", "--role", "agent", "--scope", "chongqing")
-
-
-@pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
-    monkeypatch.setenv("HELPDESK_ENV_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("HELPDESK_VAR_DIR", str(tmp_path))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def run(*arguments: str, typed: str = "") -> Result:

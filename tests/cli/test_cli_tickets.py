@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from shutil import copy
 
@@ -15,13 +14,7 @@ from core.errors import HelpdeskError, SettingsError
 from core.settings import settings
 from escalation.routing import FOLDER
 
-
-@pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("HELPDESK_ENV_FILE", str(tmp_path / "none.env"))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 def route(*arguments: str) -> Result:
