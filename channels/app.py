@@ -30,6 +30,7 @@ from channels.services import Services
 from channels.staff import routes as staff_routes
 from channels.staff.door import StaffDoor
 from channels.tickets import routes as tickets_routes
+from channels.tickets.announcing import keep_announcing
 from channels.tickets.climbing import keep_climbing
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
@@ -65,6 +66,7 @@ def build_desk(settings: Settings) -> Desk:
         branches=load_branches(folder),
         store=ConversationStore(engine, timedelta(hours=settings.sign_in_hours)),
         news=NewsStore(engine),
+        tickets=TicketDesk(engine, load_rules(settings.escalation_rules)),
         audit=open_audit_log(settings, engine),
         backend=open_backend(settings),
         words=Words(),
@@ -81,14 +83,14 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     door = StaffDoor(desk.store.engine, settings, desk.store.call)
     parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics(), door)
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
-    tickets = TicketDesk(desk.store.engine, load_rules(settings.escalation_rules))
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         door.sessions.delete_ended()
         async with parts.keys.kept_fresh():
-            tasks = [asyncio.create_task(news_desk.run()), asyncio.create_task(keep_climbing(desk.store, tickets))]
+            rounds = (news_desk.run(), keep_climbing(desk.store, desk.tickets), keep_announcing(desk))
+            tasks = [asyncio.create_task(one) for one in rounds]
             yield
             for task in tasks:
                 task.cancel()
@@ -101,7 +103,6 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
     app.state.services = parts
     app.state.news = news_desk
-    app.state.tickets = tickets
     for router in (parents.router, handover.router, suggestions.make_router(desk), cases.router, news.router):
         app.include_router(router)
     for router in (tickets_routes.router, health.router):

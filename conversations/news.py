@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from conversations.reply import Message
-from conversations.said import keep_said
+from conversations.said import keep_offered, keep_said, offered_in
 from conversations.tables import (
     AnnouncementRow,
     CaseWaitRow,
@@ -125,6 +125,7 @@ class NewsStore:
             True if it is said now, False if it was said before, None if a person handles the conversation: then
             nothing is said.
         """
+        offered = offered_in(conversation_id, messages)
         shown: list[dict[str, Any]] = _MESSAGES.dump_python(messages, mode="json")
         counted = (
             update(ConversationRow)
@@ -139,6 +140,7 @@ class NewsStore:
                     return None
                 connection.execute(insert(AnnouncementRow).values(conversation_id=conversation_id, key=key, at=now))
                 keep_said(connection, conversation_id, "bot", last, shown, at=now)
+                keep_offered(connection, offered)
         except IntegrityError:
             return False
         return True

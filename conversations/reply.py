@@ -63,11 +63,18 @@ class TextMessage(_Shape):
 class Choice(_Shape):
     """What an option stands for; kept by the server, never sent."""
 
-    do: Literal["answer", "city", "branch", "solved", "not_it", "none", "person", "child", "case", "tell_later"]
+    do: Literal[
+        "answer", "city", "branch", "solved", "not_it", "none", "person", "child", "case", "tell_later",
+        "ticket", "ticket_field", "ticket_edit", "ticket_send", "ticket_cancel", "ticket_resume",
+        "ticket_add", "ticket_solved", "ticket_unsolved",
+    ]  # fmt: skip
     entry_id: str | None = None
     branch: str | None = None
     city: City | None = None
     application_id: str | None = None
+    ticket_id: str | None = None
+    field: str | None = None
+    value: str | None = None
 
 
 class Option(_Shape):
@@ -85,7 +92,7 @@ class OptionsMessage(_Shape):
 
     type: Literal["options"] = "options"
     text: str
-    purpose: Literal["which", "city", "branch", "feedback", "person", "child", "start", "later"]
+    purpose: Literal["which", "city", "branch", "feedback", "person", "child", "start", "later", "ticket"]
     options: list[Option]
 
 
@@ -143,7 +150,35 @@ class CaseMessage(_Shape):
     application: ApplicationCard
 
 
-Message = Annotated[AnswerMessage | TextMessage | OptionsMessage | CaseMessage, Field(discriminator="type")]
+class TicketCard(_Shape):
+    """What happened to a parent's ticket, in the names that parents read.
+
+    Args:
+        happened: the step, named as the tickets' rules name it.
+        state, team: where it stands after the step, and with whom.
+        due_at: until when an answer is expected; None while none of ours is.
+        text: what people wrote to the parent with the step.
+    """
+
+    id: str
+    number: str
+    happened: Literal["dispatch", "climb", "reply", "ask_parent", "transfer", "resolve", "close", "reopen", "add"]
+    state: str
+    team: str
+    due_at: datetime | None = None
+    text: str | None = None
+
+
+class TicketMessage(_Shape):
+    """A step of a ticket of this conversation."""
+
+    type: Literal["ticket"] = "ticket"
+    ticket: TicketCard
+
+
+Message = Annotated[
+    AnswerMessage | TextMessage | OptionsMessage | CaseMessage | TicketMessage, Field(discriminator="type")
+]
 
 
 class Intent(_Shape):

@@ -23,8 +23,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool
 
-from conversations.reply import Choice, Memory, Message, OptionsMessage, Reply, Said
-from conversations.said import keep_said
+from conversations.reply import Choice, Memory, Message, Reply, Said
+from conversations.said import keep_offered, keep_said, offered_in
 from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow, UtcDateTime
 from core import clock
 from core.errors import (
@@ -177,7 +177,7 @@ class ConversationStore:
         """
         secret = secrets.token_urlsafe(32)
         start = Turn(id="", conversation_id=str(uuid.uuid4()), number=0, text="", choice=None)
-        offered = _offered(start, opening)
+        offered = offered_in(start.conversation_id, opening)
         shown: list[dict[str, Any]] = _MESSAGES.dump_python(opening, mode="json")
         new = insert(_CONVERSATIONS).values(
             id=start.conversation_id,
@@ -200,8 +200,7 @@ class ConversationStore:
             if identity:
                 _use_token(connection, row.id, identity)
             keep_said(connection, start.conversation_id, "bot", len(shown), shown, at=clock.now())
-            if offered:
-                connection.execute(insert(_OFFERED), offered)
+            keep_offered(connection, offered)
         return _conversation(row), secret
 
     def authenticate(self, conversation_id: str, secret: str) -> None:
@@ -289,7 +288,7 @@ class ConversationStore:
         """
         now = clock.now()
         intent = reply.intent.model_dump() if reply.intent else None
-        offered = _offered(turn, reply.messages)
+        offered = offered_in(turn.conversation_id, reply.messages, turn.number)
         shown: list[dict[str, Any]] = _MESSAGES.dump_python(reply.messages, mode="json")
         ending = {"outcome": reply.outcome.value, "intent": intent, "confidence": reply.confidence}
         after = {
@@ -308,8 +307,7 @@ class ConversationStore:
             if last is None:
                 return _dropped(connection, turn, reply)
             keep_said(connection, turn.conversation_id, "bot", last, shown, at=clock.now(), turn=turn.number)
-            if offered:
-                connection.execute(insert(_OFFERED), offered)
+            keep_offered(connection, offered)
         return FinishedTurn(turn.number, reply.outcome, intent, reply.confidence, shown, last)
 
     def finished(self, turn_id: str) -> FinishedTurn | None:
@@ -390,18 +388,6 @@ def _use_token(connection: Connection, conversation_id: str, identity: Identity)
         connection.execute(insert(_TOKEN_USES), use)
     except IntegrityError as error:
         raise TokenRejectedError(TokenRefusal.REPLAYED) from error
-
-
-def _offered(turn: Turn, messages: list[Message]) -> list[dict[str, Any]]:
-    """Give every option its payload, and return what the server must remember of it."""
-    offered = []
-    for message in messages:
-        for option in message.options if isinstance(message, OptionsMessage) else []:
-            option.payload = secrets.token_urlsafe(12)
-            choice = option.choice.model_dump(exclude_none=True) if option.choice else {}
-            same = {"conversation_id": turn.conversation_id, "turn": turn.number}
-            offered.append({**same, "payload": option.payload, "label": option.label, "choice": choice})
-    return offered
 
 
 def _hash(secret: str) -> str:

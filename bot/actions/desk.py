@@ -19,6 +19,7 @@ from core.scope import City, Scope
 from core.settings import Settings
 from enrollment.backend import EnrollmentBackend
 from enrollment.models import Application
+from escalation.desk import TicketDesk
 from knowledge.loader import Knowledge
 from retrieval.branches import BranchJudge
 from retrieval.judge import Judgement
@@ -62,6 +63,7 @@ class Desk:
     branches: BranchJudge
     store: ConversationStore
     news: NewsStore
+    tickets: TicketDesk
     audit: AuditLog
     backend: EnrollmentBackend
     words: Words

@@ -102,8 +102,7 @@ async def shown(request: Request, who: Staff, file: TicketFile) -> TicketView:
 
 def desk_of(request: Request) -> TicketDesk:
     """Return the application's desk."""
-    tickets: TicketDesk = request.app.state.tickets
-    return tickets
+    return services(request).desk.tickets
 
 
 def actor_of(who: Staff) -> Actor:

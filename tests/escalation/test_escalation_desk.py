@@ -245,7 +245,7 @@ class TestOutbox:
         desk.hear_parent(ticket.id, "还是不行", PARENT)
         told = [(one.kind, one.message) for one in Outbox(engine).take() if one.to_parent]
         assert told == [("dispatch", None), ("reply", "reply")]
-        assert {one.conversation_id for one in Outbox(engine).take()} == {conversation.id}
+        assert {one.ticket.conversation_id for one in Outbox(engine).take()} == {conversation.id}
         assert desk.of_conversation(conversation.id) == desk.read(ticket.id, Reach()).ticket
 
     def test_ticket_of_a_call_is_announced_to_desks_only(self, desk: TicketDesk, engine: Engine) -> None:

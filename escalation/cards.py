@@ -1,0 +1,35 @@
+"""What a parent sees of a ticket."""
+
+from __future__ import annotations
+
+from conversations.reply import TicketCard
+from escalation.outbox import Announcement
+from escalation.routing import Levels
+from escalation.rules import Level, State, Ticket
+
+_AWAITED: tuple[State, ...] = ("new", "assigned", "working")
+
+
+def card_of_ticket(ticket: Ticket, levels: Levels, happened: str = "dispatch") -> TicketCard:
+    """Return the ticket as it is now, after a step of the parent's own."""
+    return _card(ticket, levels, happened, state=ticket.state, level=ticket.level)
+
+
+def card_of_step(step: Announcement, levels: Levels) -> TicketCard:
+    """Return what a step that a parent is told of has led to; a note to colleagues is never in it."""
+    text = step.text if step.message in ("reply", "ask") else None
+    return _card(step.ticket, levels, step.kind, state=step.state, level=step.level, text=text)
+
+
+def _card(
+    ticket: Ticket, levels: Levels, happened: str, *, state: State, level: Level, text: str | None = None
+) -> TicketCard:
+    return TicketCard(
+        id=ticket.id,
+        number=ticket.number,
+        happened=happened,
+        state=levels.states[state],
+        team=levels.team(level, ticket.place),
+        due_at=ticket.due_at if state in _AWAITED else None,
+        text=text,
+    )
