@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query
 
 from bot.actions.desk import Desk
 from channels.access import Allowed
+from channels.hotline.handing_over import check_scope, make_ticket
 from channels.hotline.shapes import (
     CallCard,
     CallChange,
@@ -24,7 +25,6 @@ from channels.hotline.shapes import (
 from core import clock
 from core.errors import MalformedRequestError
 from hotline.calls import CallStore
-from hotline.school_teams import TicketDesk
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -34,8 +34,8 @@ CallId = Annotated[UUID, Path()]
 class CallDesk:
     """What the calls' routes do."""
 
-    def __init__(self, desk: Desk, calls: CallStore, tickets: TicketDesk) -> None:
-        self._desk, self.calls, self._tickets = desk, calls, tickets
+    def __init__(self, desk: Desk, calls: CallStore) -> None:
+        self._desk, self.calls = desk, calls
 
     async def start(self, who: Allowed, body: NewCall) -> CallCard:
         """Open a call; 409 `call_open` if another one of yours is open."""
@@ -76,9 +76,10 @@ class CallDesk:
         return CallCard.of(await self._run(self.calls.end, who.id, str(call_id), body.result))
 
     async def escalate(self, who: Allowed, call_id: CallId) -> Escalated:
-        """Mark a call for the school teams, and hand it to their desk where there is one."""
+        """Mark a call for the school teams and make its ticket, once; without the caller's city there is none yet."""
+        check_scope(await self._run(self.calls.get, who.id, str(call_id)), who)
         call = await self._run(self.calls.escalate, who.id, str(call_id))
-        return Escalated(call=CallCard.of(call), ticket=self._tickets.open_ticket(call))
+        return Escalated(call=CallCard.of(call), ticket=await self._run(make_ticket, self._desk, call, who))
 
     async def _run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return await self._desk.store.call(function, *args, **kwargs)

@@ -16,7 +16,6 @@ from channels.widget import routes as widget
 from channels.widget.assets import Assets
 from channels.widget.pages import read_templates, security_policy, send_page
 from hotline.calls import CallStore
-from hotline.school_teams import NoDeskYet
 
 FOLDER = Path(__file__).parent
 SHARED = ("answer_layout.js", "cards.css", "case_card.js", "dates.js", "icon.svg", "template.js", "tokens.css")
@@ -28,7 +27,7 @@ PAUSE_MS = 70
 def make_router(desk: Desk) -> APIRouter:
     """Return the hotline's routes; templates and scripts are read here, once."""
     router = APIRouter(tags=["hotline"])
-    add_routes(router, CallDesk(desk, CallStore(desk.store.engine), NoDeskYet()))
+    add_routes(router, CallDesk(desk, CallStore(desk.store.engine)))
     assets = Assets(FOLDER / "static", "/hotline/static", [widget.FOLDER / "static" / name for name in SHARED])
     assets.add_route(router)
     template = read_templates(FOLDER / "templates", widget.FOLDER / "templates").get_template("hotline.html")

@@ -106,7 +106,7 @@ class DayOfCalls(BaseModel):
 
 
 class Escalated(BaseModel):
-    """A call that is marked for the school teams; `ticket` is null as long as there is no desk that makes one."""
+    """A call that is marked for the school teams; `ticket` is null as long as the caller's city is not known."""
 
     call: CallCard
     ticket: str | None

@@ -435,7 +435,7 @@ class TestCalls:
         assert "told" in {event["kind"] for event in call["events"]}
 
     @pytest.mark.parametrize("when", ["during", "after"])
-    def test_one_key_hands_the_call_to_the_school_teams_and_says_what_that_means_today(
+    def test_one_key_hands_the_call_to_the_school_teams_and_tells_the_tickets_number(
         self, agents: Agents, when: str
     ) -> None:
         page = agents.open()
@@ -445,7 +445,10 @@ class TestCalls:
             page.keyboard.press("Escape")
             eventually(lambda: agents.last_call()["ended_at"])
         page.keyboard.press("F8")
-        expect(page.locator(".js-status")).to_contain_text("工单台尚未接通")
+        expect(page.locator(".js-status")).to_contain_text("请选定来电人的城市，再按 F8")
+        page.keyboard.press("Alt+0")
+        page.keyboard.press("F8")
+        expect(page.locator(".js-status")).to_contain_text(re.compile(r"已转交，工单号 \d{4}-\d{4}"))
         assert agents.last_call()["escalated_at"]
         if when == "during":
             page.keyboard.press("Escape")
@@ -468,7 +471,11 @@ class TestCalls:
         expect(page.locator(".js-today-status")).to_have_text("已更正")
         expect(line.locator("textarea")).to_have_value("已回电")  # it stays open
         line.get_by_role("button", name="转学校团队").click()
-        eventually(lambda: agents.last_call()["escalated_at"])
+        expect(page.locator(".js-today-status")).to_contain_text("请在左上选定来电人的城市")
+        page.keyboard.press("Alt+0")
+        line.get_by_role("button", name="转学校团队").click()
+        expect(page.locator(".js-today-status")).to_contain_text(re.compile(r"工单号 \d{4}-\d{4}"))
+        assert agents.last_call()["city"] == "chongqing"
         page.fill(".js-day", "2020-01-01")
         expect(page.locator(".js-today-empty")).to_be_visible()
 

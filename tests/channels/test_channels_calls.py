@@ -68,13 +68,42 @@ def test_a_call_from_its_first_word_to_its_result(agent: httpx.Client) -> None:
     assert ended in agent.get(CALLS).json()["calls"]
 
 
-def test_a_call_is_handed_over_and_it_is_told_that_there_is_no_ticket_yet(
-    agent: httpx.Client,
-) -> None:
+def test_a_call_is_handed_over_as_one_ticket_with_what_was_asked_noted_and_answered(agent: httpx.Client) -> None:
+    call = started(agent, city="chongqing", district="渝北区")
+    address = f"{CALLS}/{call['id']}"
+    agent.post(f"{address}/events", json={"events": [an_event("displayed"), an_event("told")]})
+    agent.patch(address, json={"note": "家长说试了三次，回电13812345678"})
+    handed = agent.post(f"{address}/escalate").json()
+    assert handed["call"]["escalated_at"] is not None
+    assert agent.post(f"{address}/escalate").json() == handed
+    listed = agent.get("/api/v1/tickets", params={"number": handed["ticket"]}).json()["tickets"]
+    ticket = agent.get(f"/api/v1/tickets/{listed[0]['id']}").json()
+    assert len(listed) == 1
+    assert ticket["messages"][0]["text"] == "来电咨询：刷脸查不到孩子\n坐席备注：家长说试了三次，回电[手机号]"
+    assert (ticket["city"], ticket["district"], ticket["call_id"]) == ("chongqing", "渝北区", call["id"])
+    assert ticket["entry_id"] == an_event("told")["entry_id"]
+
+
+def test_a_call_without_a_city_is_marked_and_gets_its_ticket_once_the_city_is_known(agent: httpx.Client) -> None:
     call = started(agent)
-    handed = agent.post(f"{CALLS}/{call['id']}/escalate").json()
+    address = f"{CALLS}/{call['id']}"
+    handed = agent.post(f"{address}/escalate").json()
     assert handed["ticket"] is None
     assert handed["call"]["escalated_at"] is not None
+    agent.patch(address, json={"city": "qingdao"})
+    again = agent.post(f"{address}/escalate").json()
+    assert again["ticket"]
+    assert again["call"]["escalated_at"] == handed["call"]["escalated_at"]
+
+
+def test_a_call_is_not_handed_over_out_of_the_agents_scope(app: Service) -> None:
+    token = demo_staff_token(app.settings, "agent", "qingdao/市南区")
+    with httpx.Client(base_url=app.base, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as agent:
+        call = started(agent, city="chongqing")
+        refused = agent.post(f"{CALLS}/{call['id']}/escalate")
+        assert error(refused) == (404, "not_found")
+        assert agent.get(f"{CALLS}/{call['id']}").json()["escalated_at"] is None
+        agent.post(f"{CALLS}/{call['id']}/end", json={"result": "dropped"})
 
 
 def test_a_second_call_is_refused_and_the_first_named(agent: httpx.Client) -> None:

@@ -32,7 +32,8 @@ export class Console {
       close: (left) => this.close(left),
     });
     this.answers = new Answers(part, desk.dataset, this.recorder, { touch: () => this.touch(), say: this.say });
-    this.today = new Today(calls, desk.querySelector('#panel-today'), (result) => this.panel.labelOf(result));
+    const labelOf = (result) => this.panel.labelOf(result);
+    this.today = new Today(calls, desk.querySelector('#panel-today'), labelOf, () => this.place.value);
     this.lookup = new Lookup(calls, desk.querySelector('#panel-case'), () => this.callId());
     this.listen();
   }
@@ -166,14 +167,14 @@ export class Console {
     this.panel.isManual = true;
   }
 
-  /** Marks this call for the school teams or, after its end, the one that was ended last. */
+  /** Hands this call to the school teams or, after its end, the one that was ended last. */
   escalate() {
     const { current } = this.recorder;
     if (current) {
       this.panel.propose('escalated');
     }
     if (current || this.ended) {
-      this.recorder.escalate(current ? current.id : this.ended);
+      this.recorder.escalate(current ? current.id : this.ended.id, current || this.ended.city ? {} : this.place.value);
     } else {
       this.say('untouched');
     }
@@ -188,7 +189,7 @@ export class Console {
     }
     const { result, seconds } = this.panel;
     this.answers.displayed();
-    this.ended = current.id;
+    this.ended = { id: current.id, city: this.place.value.city };
     this.recorder.end(result);
     this.say('ended', { result: this.panel.labelOf(result), time: duration(seconds) });
     this.box.value = '';

@@ -86,13 +86,14 @@ export class Recorder {
     }
   }
 
-  /** Marks a call for the school teams, also one that has ended. */
-  escalate(id) {
+  /** Hands a call to the school teams, also one that has ended: then with the caller's place, if it was told since. */
+  escalate(id, place) {
     let draft = this.drafts.find((one) => one.id === id);
     if (!draft) {
       draft = draftOf(id, true, {});
       this.drafts.push(draft);
     }
+    Object.assign(draft.patch, place.city ? place : {});
     draft.escalate = true;
     this.soon(0);
   }

@@ -12,8 +12,8 @@ function chinaDay() {
 }
 
 export class Today {
-  constructor(address, panel, labelOf) {
-    Object.assign(this, { address, panel, labelOf });
+  constructor(address, panel, labelOf, place) {
+    Object.assign(this, { address, panel, labelOf, place });
     this.list = panel.querySelector('.js-today');
     this.empty = panel.querySelector('.js-today-empty');
     this.day = panel.querySelector('.js-day');
@@ -89,9 +89,13 @@ export class Today {
 
   async escalate(one) {
     await this.tried(async () => {
-      await call('POST', `${this.address}/${one.id}/escalate`);
+      const place = this.place();
+      if (!one.city && place.city) {
+        await call('PATCH', `${this.address}/${one.id}`, place);
+      }
+      const { ticket } = await call('POST', `${this.address}/${one.id}/escalate`);
       await this.load();
-      this.say('marked');
+      this.say(ticket ? 'escalated' : 'marked', { ticket });
     });
   }
 
