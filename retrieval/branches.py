@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 from knowledge.entry import Entry
 from knowledge.loader import Knowledge
 from retrieval.lexical import NONE, LexicalModel, train_lexical
 from retrieval.normalise import normalise
+from retrieval.storage import load_trained, save_trained
 
-BRANCHES_FILE = "branches.joblib"
+BRANCHES_FILE = "branches.pickle"
 FOLDS = 5
 LEAST = 0.65
 WRONG = 0.05  # of an entry's held-out examples, that may get a wrong branch
@@ -58,12 +58,12 @@ class BranchJudge:
 def train_branches(knowledge: Knowledge, folder: Path) -> None:
     """Train a model for every entry whose branches have similar questions."""
     models = {entry.id: _fit(entry) for entry in knowledge.entries.values() if entry.similar.branches}
-    joblib.dump(models, folder / BRANCHES_FILE)
+    save_trained(models, folder / BRANCHES_FILE)
 
 
 def load_branches(folder: Path) -> BranchJudge:
     """Load what `train_branches` wrote."""
-    return BranchJudge(joblib.load(folder / BRANCHES_FILE))
+    return BranchJudge(load_trained(folder / BRANCHES_FILE))
 
 
 def _fit(entry: Entry) -> BranchModel:

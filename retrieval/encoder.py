@@ -12,10 +12,12 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from core.errors import ModelMissingError
 from retrieval.grams import all_grams
@@ -34,32 +36,54 @@ _MARK = "helpdesk.json"
 _UNKNOWN = "[UNK]"
 
 
-class Encoder:
-    """A SentenceTransformer with what its input must look like.
+class Encoder(Protocol):
+    """Turns texts into vectors; an index is valid for one `fingerprint`, a hash of the model's files."""
 
-    Args:
-        model: the loaded model.
-        grams: whether it is our own, which reads n-grams that we make ourselves, or one that reads plain text.
-        fingerprint: hash of the model's files; an index is valid for one fingerprint.
+    fingerprint: str
+    dimensions: int
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors, shape (len(texts), dimensions), of texts in normal form."""
+        ...
+
+
+class GramEncoder:
+    """Our own model: the mean of the grams' vectors, as StaticEmbedding takes it.
+
+    Read without PyTorch, which takes seconds to import and makes tensors for one short text.
     """
 
-    def __init__(self, model: SentenceTransformer, grams: bool, fingerprint: str) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.fingerprint = fingerprint(folder)
+        self._vocabulary: dict[str, int] = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+        self._weights: Vectors = load_file(folder / "model.safetensors")["embedding.weight"]
+        self.dimensions = self._weights.shape[1]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors, shape (len(texts), dimensions), of texts in normal form."""
+        known = self._vocabulary
+        rows = [[known[g] for g in dict.fromkeys(all_grams(text)) if g in known] or [known[_UNKNOWN]] for text in texts]
+        vectors = np.stack([self._weights[row].mean(0) for row in rows])
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+
+
+class PlainEncoder:
+    """Any other SentenceTransformer on disk, which reads plain text."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(1)
+        self.fingerprint = fingerprint(folder)
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
         self._model = model.eval()
-        self._vocabulary: dict[str, int] | None = model[0].tokenizer.get_vocab() if grams else None
-        self._weights: Vectors = model[0].embedding.weight.detach().numpy() if grams else np.empty((0, 0), np.float32)
-        self.fingerprint = fingerprint
         self.dimensions = int(model.get_embedding_dimension() or 0)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors, shape (len(texts), dimensions), of texts in normal form."""
-        if self._vocabulary is None:
-            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-            return np.asarray(vectors, dtype=np.float32)
-        known = self._vocabulary
-        rows = [[known[g] for g in dict.fromkeys(all_grams(text)) if g in known] or [known[_UNKNOWN]] for text in texts]
-        # The mean of the grams' vectors, as StaticEmbedding takes it, without making tensors for one short text.
-        vectors = np.stack([self._weights[row].mean(0) for row in rows])
-        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+        vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, dtype=np.float32)
 
 
 def load_encoder(folder: Path) -> Encoder:
@@ -68,19 +92,14 @@ def load_encoder(folder: Path) -> Encoder:
     Raises:
         ModelMissingError: there is no such folder, or no model in it; the message says where to put one.
     """
-    import torch
-    from sentence_transformers import SentenceTransformer
-
     if not (folder / "modules.json").exists():
         raise ModelMissingError(
             f"no SentenceTransformer at {folder}: run `helpdesk train` for the project's own, or put the folder of "
             "another one (with its modules.json) there and name it in HELPDESK_ENCODER"
         )
-    torch.set_num_threads(1)
     mark = folder / _MARK
     grams = bool(json.loads(mark.read_text(encoding="utf-8"))["grams"]) if mark.exists() else False
-    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
-    return Encoder(model, grams, fingerprint(folder))
+    return GramEncoder(folder) if grams else PlainEncoder(folder)
 
 
 def fingerprint(folder: Path) -> str:
@@ -107,7 +126,6 @@ def train_encoder(
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
 

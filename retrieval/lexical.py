@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.svm import LinearSVC
 
 from retrieval.circumstances import circumstance_grams
 from retrieval.grams import all_grams, char_grams
@@ -111,6 +109,9 @@ def train_lexical(
         strength: the support vector machine's C, the inverse of its regularisation.
         rarest: grams in fewer texts are left out.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.svm import LinearSVC
+
     vectoriser = TfidfVectorizer(analyzer=_VIEWS[view], sublinear_tf=True, min_df=rarest, dtype=np.float32)
     model = LinearSVC(C=strength, random_state=7).fit(vectoriser.fit_transform(texts), labels)
     coefficients, bias = model.coef_, model.intercept_

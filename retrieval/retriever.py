@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jieba
-import joblib
 
 from core.errors import ModelMissingError
 from core.scope import CITIES, City
@@ -19,6 +18,7 @@ from retrieval.index import code_digest, load_index, read_manifest
 from retrieval.judge import Judge, Judgement, load_judge
 from retrieval.normalise import normalise
 from retrieval.ranking import CityRanker
+from retrieval.storage import load_trained
 from retrieval.train import ENCODER
 
 
@@ -75,7 +75,7 @@ def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | No
             raise ModelMissingError(f"the index at {folder} was made with other {what}: run `helpdesk train`")
     rankers: dict[City, CityRanker] = {}
     for city in CITIES:
-        lexical, vocabulary = joblib.load(folder / f"{city}.joblib")
+        lexical, vocabulary = load_trained(folder / f"{city}.pickle")
         rankers[city] = CityRanker(lexical, load_index(folder, city), vocabulary)
     jieba.initialize()
     return Retriever(encoder, rankers, load_judge(), load_double())

@@ -6,8 +6,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import joblib
-
 from core.scope import CITIES, City
 from knowledge.loader import Knowledge
 from retrieval.branches import train_branches
@@ -17,6 +15,7 @@ from retrieval.index import Manifest, build_index, code_digest, save_index, writ
 from retrieval.lexical import NONE, pair_of, train_lexical
 from retrieval.normalise import normalise
 from retrieval.ranking import CityRanker, vocabulary_of
+from retrieval.storage import save_trained
 
 ENCODER = "encoder"
 Progress = Callable[[str], None]
@@ -43,7 +42,7 @@ def train_retrieval(knowledge: Knowledge, folder: Path, encoder_folder: Path | N
         progress(f"index and lexical models of {city}")
         ranker = fit_city(knowledge, city, examples[city], encoder)
         save_index(ranker.index, fresh, city)
-        joblib.dump((ranker.lexical, ranker.vocabulary), fresh / f"{city}.joblib")
+        save_trained((ranker.lexical, ranker.vocabulary), fresh / f"{city}.pickle")
     progress("branches")
     train_branches(knowledge, fresh)
     rows = {city: len(examples[city]) for city in CITIES}

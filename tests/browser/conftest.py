@@ -87,7 +87,9 @@ def chat_in() -> Callable[[Page], Frame]:
     """Give `chat_in(page)`: the frame of the widget once the talk is open."""
 
     def find(page: Page) -> Frame:
-        page.wait_for_selector("iframe")
+        within = page.wait_for_selector("iframe").content_frame()
+        assert within
+        within.wait_for_url(re.compile(r"/widget\?"), wait_until="commit")
         frame = page.frame(url=re.compile(r"/widget\?"))
         assert frame, [one.url for one in page.frames]
         frame.wait_for_selector(".said")

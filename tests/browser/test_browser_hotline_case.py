@@ -62,6 +62,10 @@ def test_a_verified_callers_case_is_shown_with_words_to_read_aloud(open_page: Op
     last = [look for look in looks(engine) if look.role == "agent"][-4:]
     engine.dispose()
     assert [look.shown[0] for look in last] == ["code_sent", "code_wrong", "code_right", "card"]
+    page.reload()
+    page.get_by_role("button", name="接着处理").click()
+    page.keyboard.press("Alt+8")
+    expect(case).to_contain_text("照片模糊")
     page.keyboard.press("Escape")  # back to the box
     page.keyboard.press("Escape")  # the next call
     expect(case).to_be_empty()

@@ -67,7 +67,7 @@ export class Answers {
     }
     this.touch();
     this.displayed();
-    this.deeds.did(kind, one.entry.id, this.text);
+    this.deeds.did(kind, one.entry.id, this.part('question').value.trim() || this.text);
     this.nearest.mark((entryId) => this.deeds.of(entryId));
     this.say(kind, { question: one.entry.question });
     return true;

@@ -206,7 +206,8 @@ export class Console {
     this.answers.deeds.resume(left.events);
     this.panel.resume(left, resultOf(left));
     this.place.set(left);
-    this.lookup.useCity(left.city || '');
+    this.lookup.reset(left.city || '');
+    this.lookup.resume(left.id);
     this.showAsked(left);
     this.box.focus();
   }

@@ -5,6 +5,25 @@ import { CaseCard } from './case_card.js';
 import { speak } from './marked.js';
 import { sayer } from './words.js';
 
+const VERIFIED = 'hotline-verified-call';
+
+/** The id of the call whose caller was verified last; a browser that keeps nothing has none, and a new code is asked for. */
+function recall() {
+  try {
+    return window.localStorage.getItem(VERIFIED);
+  } catch (error) {
+    return null;
+  }
+}
+
+function remember(id) {
+  try {
+    window.localStorage.setItem(VERIFIED, id);
+  } catch (error) {
+    // Then the case is not shown again after a reload.
+  }
+}
+
 class NoCallError extends Error {}
 
 export class Lookup {
@@ -51,8 +70,24 @@ export class Lookup {
       return;
     }
     this.code.hidden = true;
-    const { application, spoken } = await this.ask('GET', '/case');
+    this.show(await this.ask('GET', '/case'));
+    remember(await this.callId());
     this.say('verified');
+  }
+
+  /** Shows the case again of a call that is gone on with, if its caller was verified in this browser. */
+  async resume(id) {
+    if (recall() === id) {
+      try {
+        this.show(await this.ask('GET', '/case'));
+        this.say('verified');
+      } catch (error) {
+        this.failed(error);
+      }
+    }
+  }
+
+  show({ application, spoken }) {
     const aloud = document.createElement('div');
     aloud.className = 'spoken spoken--case';
     speak(aloud, spoken);
