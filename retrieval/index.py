@@ -79,7 +79,8 @@ def save_index(index: VectorIndex, folder: Path, name: str) -> None:
 
 
 def load_index(folder: Path, name: str) -> VectorIndex:
-    """Read what `save_index` wrote."""
+    """Read what `save_index` wrote; one thread searches, since several would wait for one another at each question."""
+    faiss.omp_set_num_threads(1)
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         return VectorIndex(faiss.read_index(str(folder / f"{name}.faiss")), arrays["labels"], arrays["near"])
 
