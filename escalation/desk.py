@@ -129,6 +129,14 @@ class TicketDesk:
             row = connection.execute(mine.order_by(TICKETS.c.created_at.desc(), TICKETS.c.id).limit(1)).one_or_none()
         return ticket_of(row) if row else None
 
+    def unsettled(self, conversation_id: str) -> Ticket | None:
+        """Return the conversation's newest ticket that is not settled, or None."""
+        mine = (TICKETS.c.conversation_id == conversation_id) & TICKETS.c.settled_at.is_(None)
+        newest = select(TICKETS).where(mine).order_by(TICKETS.c.created_at.desc(), TICKETS.c.id).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(newest).one_or_none()
+        return ticket_of(row) if row else None
+
     def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach) -> TicketFile:
         """Give a command to the version that the caller saw; return the ticket as it is then.
 
@@ -152,12 +160,23 @@ class TicketDesk:
             IllegalTransitionError: it was settled more than seven days ago, or there are no words.
         """
         with self._engine.begin() as connection:
-            mine = TICKETS.c.id == ticket_id
-            connection.execute(update(TICKETS).where(mine).values(version=TICKETS.c.version))  # holds the row
-            ticket = self._found(connection, ticket_id, Reach())
+            ticket = self._held(connection, ticket_id)
             why = self.book.levels.reasons["reopened"] if ticket.settled_at else ""
             command = Command("reopen" if ticket.settled_at else "add", ticket.version, text=text, why=why)
             return self._moved(connection, ticket, command, parent, clock.now())
+
+    def hear_solved(self, ticket_id: str, parent: Actor) -> Ticket:
+        """Note that the parent calls an answered ticket solved, whatever version it meets; a settled one stays so.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+            IllegalTransitionError: it is not answered yet.
+        """
+        with self._engine.begin() as connection:
+            ticket = self._held(connection, ticket_id)
+            if ticket.settled_at:
+                return ticket
+            return self._moved(connection, ticket, Command("resolve", ticket.version), parent, clock.now())
 
     def climb_due(self, now: datetime) -> int:
         """Do what time alone brings: climb, free what those who are away hold, close; return how many tickets moved."""
@@ -248,6 +267,12 @@ class TicketDesk:
             text = mask_personal_data(message.text)
             connection.execute(insert(MESSAGES), {**same, "kind": message.kind, "text": text})
         outbox.put(connection, moved.ticket, event)
+
+    def _held(self, connection: Connection, ticket_id: str) -> Ticket:
+        """Return the ticket, whose row nobody else changes until the transaction ends."""
+        mine = TICKETS.c.id == ticket_id
+        connection.execute(update(TICKETS).where(mine).values(version=TICKETS.c.version))
+        return self._found(connection, ticket_id, Reach())
 
     def _found(self, connection: Connection, ticket_id: str, reach: Reach) -> Ticket:
         row = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.actions.desk import Desk
 from conversations.reply import Choice, Message, Option, OptionsMessage, TicketMessage
-from escalation.cards import card_of_step
+from escalation.cards import card_of_step, card_of_ticket
 from escalation.outbox import Announcement
+from escalation.rules import Ticket
 
 
 def step_messages(desk: Desk, step: Announcement) -> list[Message]:
@@ -18,6 +19,24 @@ def step_messages(desk: Desk, step: Announcement) -> list[Message]:
             return [card, _options(desk, step.ticket.id, "ticket_add_ask", ("ticket_add",))]
         case _:
             return [card]
+
+
+def ticket_card(desk: Desk, ticket: Ticket, happened: str = "dispatch") -> TicketMessage:
+    """Return the ticket as it is now, after a step of the parent's own."""
+    return TicketMessage(ticket=card_of_ticket(ticket, desk.tickets.book.levels, happened))
+
+
+def ticket_messages(desk: Desk, ticket: Ticket) -> list[Message]:
+    """Return a ticket that is not settled, with what the parent can do: add to it, or make one about something else."""
+    options = _options(desk, ticket.id, "ticket_unsettled_ask", ("ticket_add",))
+    options.options += new_ticket_options(desk).options
+    return [ticket_card(desk, ticket), options]
+
+
+def new_ticket_options(desk: Desk) -> OptionsMessage:
+    """Return the offer of a new ticket."""
+    option = Option(label=desk.words.say("ticket_new_option"), choice=Choice(do="ticket", value="new"))
+    return OptionsMessage(text=desk.words.say("ticket_new_ask"), purpose="ticket", options=[option])
 
 
 def _options(desk: Desk, ticket_id: str, ask: str, acts: tuple[str, ...]) -> OptionsMessage:
