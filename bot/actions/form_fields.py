@@ -87,6 +87,7 @@ def with_field(form: TicketForm, field: FormField, value: str | None) -> TicketF
     after = form.model_copy(update=changed)
     if after.district is None and "district" not in asked:  # a school is found by its district
         asked -= {"school"}
+        after = after.model_copy(update={"school": None})
     if not after.question:
         asked |= {"question"}
     return after.model_copy(update={"to_ask": [one for one in FIELDS if one in asked]})

@@ -14,9 +14,10 @@ def step_messages(desk: Desk, step: Announcement) -> list[Message]:
     card = TicketMessage(ticket=card_of_step(step, desk.tickets.book.levels))
     match step.kind:
         case "reply" | "resolve":
-            return [card, _options(desk, step.ticket.id, "ticket_solved_ask", ("ticket_solved", "ticket_unsolved"))]
+            acts = ("ticket_solved", "ticket_unsolved")
+            return [card, ticket_options(desk, step.ticket.id, "ticket_solved_ask", acts)]
         case "ask_parent":
-            return [card, _options(desk, step.ticket.id, "ticket_add_ask", ("ticket_add",))]
+            return [card, ticket_options(desk, step.ticket.id, "ticket_add_ask", ("ticket_add",))]
         case _:
             return [card]
 
@@ -28,7 +29,7 @@ def ticket_card(desk: Desk, ticket: Ticket, happened: str = "dispatch") -> Ticke
 
 def ticket_messages(desk: Desk, ticket: Ticket) -> list[Message]:
     """Return a ticket that is not settled, with what the parent can do: add to it, or make one about something else."""
-    options = _options(desk, ticket.id, "ticket_unsettled_ask", ("ticket_add",))
+    options = ticket_options(desk, ticket.id, "ticket_unsettled_ask", ("ticket_add",))
     options.options += new_ticket_options(desk).options
     return [ticket_card(desk, ticket), options]
 
@@ -39,7 +40,8 @@ def new_ticket_options(desk: Desk) -> OptionsMessage:
     return OptionsMessage(text=desk.words.say("ticket_new_ask"), purpose="ticket", options=[option])
 
 
-def _options(desk: Desk, ticket_id: str, ask: str, acts: tuple[str, ...]) -> OptionsMessage:
+def ticket_options(desk: Desk, ticket_id: str, ask: str, acts: tuple[str, ...]) -> OptionsMessage:
+    """Return buttons for a ticket: `ask` is a sentence's name, `acts` what the buttons stand for."""
     say = desk.words.say
     options = [
         Option(label=say(f"{act}_option"), choice=Choice.model_validate({"do": act, "ticket_id": ticket_id}))

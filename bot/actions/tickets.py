@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bot.actions.desk import Work
-from bot.actions.ticket_cards import new_ticket_options, ticket_card, ticket_messages
+from bot.actions.ticket_cards import new_ticket_options, ticket_card, ticket_messages, ticket_options
 from bot.actions.ticket_form import ask_next, form_gone
 from conversations.reply import Choice, Message, Option, OptionsMessage, Pending, Reply, TicketForm
 from core import clock
@@ -80,7 +80,8 @@ async def _solved(work: Work, ticket: Ticket) -> Reply:
     except IllegalTransitionError:
         shown = ticket_messages(work.desk, ticket)
         return work.reply(Outcome.TICKET_REFUSED, [work.say("ticket_not_answered"), *shown])
-    return work.reply(Outcome.TICKET_SOLVED, [ticket_card(work.desk, after, "resolve"), work.say("ticket_solved")])
+    reopen = ticket_options(work.desk, ticket.id, "ticket_solved", ("ticket_unsolved",))
+    return work.reply(Outcome.TICKET_SOLVED, [ticket_card(work.desk, after, "resolve"), reopen])
 
 
 async def _with_own(work: Work, ticket_id: str | None, act: Callable[[Ticket], Awaitable[Reply]]) -> Reply:
@@ -95,8 +96,13 @@ async def _with_own(work: Work, ticket_id: str | None, act: Callable[[Ticket], A
 
 
 async def _sent_before(work: Work) -> Reply:
-    ticket = await work.desk.store.call(work.desk.tickets.unsettled, work.conversation.id)
-    return work.reply(Outcome.TICKET_SHOWN, ticket_messages(work.desk, ticket)) if ticket else form_gone(work)
+    """Show what came of the form whose button was pressed again."""
+    ticket = await work.desk.store.call(work.desk.tickets.of_conversation, work.conversation.id)
+    if ticket is None:
+        return form_gone(work)
+    if ticket.settled_at is None:
+        return work.reply(Outcome.TICKET_SHOWN, ticket_messages(work.desk, ticket))
+    return work.reply(Outcome.TICKET_SHOWN, [ticket_card(work.desk, ticket), new_ticket_options(work.desk)])
 
 
 def _too_old(work: Work) -> Reply:
