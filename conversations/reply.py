@@ -191,10 +191,11 @@ class Intent(_Shape):
 class Pending(_Shape):
     """What the bot has asked and waits for: at most one thing.
 
-    `ticket`: the next field of the form, or its summary's approval; `ticket_words`: words for the ticket `ticket_id`.
+    `ticket`: the next field of the form, or its summary's approval; `ticket_change`: which field to change;
+    `ticket_words`: words for the ticket `ticket_id`.
     """
 
-    ask: Literal["city", "which", "person", "branch", "child", "ticket", "ticket_words"]
+    ask: Literal["city", "which", "person", "branch", "child", "ticket", "ticket_change", "ticket_words"]
     question: str | None = None
     purpose: Literal["answer", "person", "case"] = "answer"
     entry_ids: list[str] = []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bot.actions import form_fields, ticket_form, tickets
 from bot.actions.answering import alone_judgement, answer_question, double_of, judgement_of, scope_told
-from bot.actions.cards import resume_options
+from bot.actions.cards import ticket_offer
 from bot.actions.case import show_case
 from bot.actions.desk import Act, Work
 from bot.actions.person import offer_person
@@ -30,6 +30,7 @@ _OWN = ("case_status", "progress_general")
 _TALK: tuple[Act, ...] = (small_talk, confirm, explain_again)
 _YIELDING: tuple[Act, ...] = (*_TALK, decline, note_scope)
 _LEAVES_FORM: tuple[Act, ...] = (show_case, offer_person, small_talk)
+_ASIDES = ("acknowledge", "greet", "thank")
 _SHORT = 12
 """Characters of a message that asks for a person or for one's case and says nothing else."""
 
@@ -39,7 +40,7 @@ def decide(work: Work, act: Act) -> Act:
     pending = work.memory.pending
     if pending and pending.ask == "ticket_words":
         return _for_ticket(work, act)
-    if pending and pending.ask == "ticket" and work.memory.form:
+    if pending and pending.ask in ("ticket", "ticket_change") and work.memory.form:
         return _for_form(work, act)
     return _decide(work, act)
 
@@ -53,14 +54,26 @@ def _for_ticket(work: Work, act: Act) -> Act:
 
 def _for_form(work: Work, act: Act) -> Act:
     """Return what to do with a message while a ticket's form is asked."""
-    form = work.memory.form
+    pending, form = work.memory.pending, work.memory.form
     if form_fields.wants_to_stop(work.text):
         return ticket_form.cancel
     if form and form.to_ask:
-        return _then_resume(_decide(work, act)) if _leaves_form(work, act, form.to_ask[0]) else ticket_form.take_words
-    if form_fields.wants_to_send(work.text) or (act is confirm and work.intent and work.intent.name == "affirm"):
+        return _for_field(work, act, form.to_ask[0])
+    if form_fields.wants_to_edit(work.text) or _sure_of(work, "deny"):
+        return ticket_form.edit
+    if pending and pending.ask == "ticket" and (form_fields.wants_to_send(work.text) or _sure_of(work, "affirm")):
         return tickets.send
-    return ticket_form.edit if form_fields.wants_to_edit(work.text) else _then_resume(_decide(work, act))
+    return ticket_form.add_more if form_fields.adds_more(work.text) else _then_resume(_decide(work, act))
+
+
+def _for_field(work: Work, act: Act, field: FormField) -> Act:
+    """Return what to do with a message while a field of a ticket's form is asked."""
+    if not _leaves_form(work, act, field):
+        return ticket_form.take_words
+    aside = act in (confirm, explain_again) or (act is small_talk and work.intent and work.intent.name in _ASIDES)
+    if aside and "answer" not in _decisions(work, in_context=False):
+        return ticket_form.ask_again
+    return _then_resume(_decide(work, act))
 
 
 def _leaves_form(work: Work, act: Act, field: FormField) -> bool:
@@ -69,11 +82,17 @@ def _leaves_form(work: Work, act: Act, field: FormField) -> bool:
         return False
     if field == "question":
         return _surely_leaves(work, act) and len(work.text) <= _SHORT
-    return _surely_leaves(work, act) or "answer" in _decisions(work, in_context=False)
+    asks = _surely_leaves(work, act) or form_fields.asks_something(work.text)
+    return asks or "answer" in _decisions(work, in_context=False)
 
 
 def _surely_leaves(work: Work, act: Act) -> bool:
-    return act in _LEAVES_FORM and work.intent is not None and work.intent.confidence >= SURE_INTENT
+    least = SURE_OWN_CASE if act is show_case else SURE_INTENT
+    return act in _LEAVES_FORM and work.intent is not None and work.intent.confidence >= least
+
+
+def _sure_of(work: Work, intent: str) -> bool:
+    return work.intent is not None and work.intent.name == intent and work.intent.confidence >= SURE_INTENT
 
 
 def _then_resume(act: Act) -> Act:
@@ -83,7 +102,7 @@ def _then_resume(act: Act) -> Act:
         reply = await act(work)
         offered = any(isinstance(one, OptionsMessage) and one.purpose == "ticket" for one in reply.messages)
         if not offered:
-            reply.messages.append(resume_options(work))
+            reply.messages.append(ticket_offer(work))
         return reply
 
     return act_then_offer

@@ -84,13 +84,9 @@ def case_offer(work: Work, entry: Entry, branch: str | None) -> list[Message]:
 
 
 def ticket_offer(work: Work, name: str = "ticket_offer") -> OptionsMessage:
-    """Return the offer to pass the matter on to people."""
-    return OptionsMessage(text=work.desk.words.say(name), purpose="ticket", options=[_ticket_option(work)])
-
-
-def resume_options(work: Work) -> OptionsMessage:
-    """Return the way back to the form that was begun."""
-    return ticket_offer(work, "ticket_resume_ask")
+    """Return the offer to pass the matter on to people or, if a form was begun, the way back to it."""
+    text = work.desk.words.say("ticket_resume_ask" if work.memory.form else name)
+    return OptionsMessage(text=text, purpose="ticket", options=[_ticket_option(work)])
 
 
 def _ticket_option(work: Work) -> Option:

@@ -14,12 +14,19 @@ LONGEST_QUESTION = 4000
 LONGEST: dict[FormField, int] = {"district": 20, "school": 60}
 """Characters of a field."""
 _END = "(?:谢谢您?|了|吧|啊|哦|呢|呀|哈|嘛|的|先|[,.。!?、;: ])*"
-_STOP = re.compile(f"(?:算了|取消|不用了|不填了|不写了|不转了|不提交了?|不补充了?|算了不用了?){_END}")
+_STOP = re.compile(f"(?:算了(?:不.{{1,6}})?|取消|不用了|不填了|不写了|不转了|不提交了?|不补充了?){_END}")
 _OPEN = re.compile(
-    f"(?:我|俺)?(?:也|还|真)?(?:不知道|不清楚|不晓得|不确定|不记得|没有|没填|跳过|不填|都不是)(?:是?(?:哪个|哪所|什么)(?:区县|区|县|学校))?{_END}"
+    "(?:我|俺)?(?:也|还|真)?(?:不知道|不清楚|不晓得|不确定|不记得|忘记?了?|没有|没填|没选|没定|跳过|不填|都不是)"
+    f"(?:好|是|在|叫|选)*(?:哪个|哪所|哪一所|什么)?(?:区县|区|县|学校|名字)?{_END}"
 )
-_SEND = re.compile(f"(?:确认|可以|好的?|对的?|是的?|行|嗯)?[, ]?(?:提交|确认|没问题|没有问题){_END}")
-_EDIT = re.compile(f"(?:我?(?:要|想))?(?:修改|改一下|改){_END}")
+_YES = "(?:(?:好的?|可以|对的?|是的?|行|嗯|没错|确认|确定|没有?问题)[, ]*)"
+_SEND = re.compile(f"(?:{_YES}{{1,3}}|{_YES}{{0,3}}提交(?:申请|工单)?){_END}")
+_WRONG = "(?:不对|不是|写错了|错了|有错)[, ]*"
+_NAMED: dict[FormField, str] = {"city": "城市", "district": "区县?", "school": "学校", "question": "情况|内容|问题"}
+_CHANGE = f"(?:我?(?:要|想))?(?:修改|改)(?:一下|下)?(?:{'|'.join(_NAMED.values())})?|{'|'.join(_NAMED.values())}"
+_EDIT = re.compile(f"(?:{_WRONG}|(?:{_WRONG})?(?:{_CHANGE})){_END}")
+_MORE = re.compile("(?:还有|另外|再补充|补充|我再说)")
+_ASKS = re.compile("怎么|怎样|咋|为什么|为啥|什么|啥|哪|吗|多久|多少|几时|几点|如何|能不能|可不可以|要不要|是不是|[?]")
 _SCHOOL = re.compile(
     r"[^?,。哪啥怎么]{1,40}(?:小学|学校|一小|二小|三小|四小|五小|校区|中学|附小|实小)[^?吗呢怎么]{0,10}"
 )
@@ -51,6 +58,21 @@ def wants_to_send(text: str) -> bool:
 def wants_to_edit(text: str) -> bool:
     """Whether words (normal form) ask to change the form."""
     return _EDIT.fullmatch(text) is not None
+
+
+def field_named(text: str) -> FormField | None:
+    """Return the field that a wish to change the form (normal form) names, if it names one."""
+    return next((field for field, name in _NAMED.items() if wants_to_edit(text) and re.search(name, text)), None)
+
+
+def adds_more(text: str) -> bool:
+    """Whether words (normal form) go on telling what happened: 「还有一点」."""
+    return _MORE.match(text) is not None
+
+
+def asks_something(text: str) -> bool:
+    """Whether words (normal form) are a question rather than a name."""
+    return _ASKS.search(text) is not None
 
 
 def district_named(reader: EntityReader, named: Named, text: str) -> tuple[City | None, str] | None:

@@ -47,11 +47,26 @@ async def take_words(work: Work) -> Reply:
     return _TAKE[form.to_ask[0]](work, form) if form and form.to_ask else await resume(work)
 
 
+async def ask_again(work: Work) -> Reply:
+    """Ask the same once more, and say what it is for."""
+    form = work.memory.form
+    if form and form.to_ask and form.to_ask[0] != "question":
+        return ask_next(work, form, work.say("ticket_why"))
+    return await resume(work)
+
+
+async def add_more(work: Work) -> Reply:
+    """Add what was typed to what happened."""
+    return _take_question(work, work.memory.form) if work.memory.form else form_gone(work)
+
+
 async def choose_field(work: Work, choice: Choice) -> Reply:
     """Take a field's value from a button; without one, ask for the field anew."""
     form, field = work.memory.form, cast("FormField", choice.field)
     if form is None:
         return form_gone(work)
+    if field == "school" and form.district is None:  # a school is found by its district
+        field = "district"
     if choice.value is None:
         return ask_next(work, form.model_copy(update={"to_ask": [field, *(f for f in form.to_ask if f != field)]}))
     if field == "question" and choice.value == "anew":
@@ -59,17 +74,19 @@ async def choose_field(work: Work, choice: Choice) -> Reply:
     return _put(work, form, field, form.question if field == "question" else choice.value or None)
 
 
-async def edit(work: Work, _: Choice | None = None) -> Reply:
-    """Ask which field to change."""
+async def edit(work: Work, choice: Choice | None = None) -> Reply:
+    """Ask which field to change, or ask for the field that was typed."""
     form, say = work.memory.form, work.desk.words.say
     if form is None:
         return form_gone(work)
+    if choice is None and (named := form_fields.field_named(work.text)):
+        return await choose_field(work, Choice(do="ticket_field", field=named))
     fields = [field for field in FIELDS if field != "school" or form.district]
     options = [
         Option(label=say(f"ticket_field_{field}"), choice=Choice(do="ticket_field", field=field)) for field in fields
     ]
     options.append(Option(label=say("ticket_no_change_option"), choice=Choice(do="ticket_resume")))
-    work.memory.pending = Pending(ask="ticket")
+    work.memory.pending = Pending(ask="ticket_change")
     return work.reply(Outcome.TICKET_FORM, [_options(say("ticket_ask_change"), options)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,17 @@ from sqlalchemy.exc import OperationalError
 
 from bot.actions.desk import Desk
 from bot.actions.entities import Named
-from bot.actions.form_fields import LONGEST_QUESTION, fits, with_field
+from bot.actions.form_fields import (
+    LONGEST_QUESTION,
+    adds_more,
+    asks_something,
+    fits,
+    leaves_open,
+    wants_to_edit,
+    wants_to_send,
+    wants_to_stop,
+    with_field,
+)
 from bot.actions.words import Words
 from conversations.reply import Choice, Memory, Message, Option, OptionsMessage, Reply, TicketForm
 from conversations.storage import ConversationStore, FinishedTurn
@@ -25,6 +35,7 @@ from core.scope import Scope
 from escalation.listing import Filter, Reach
 from escalation.rows import TICKETS
 from escalation.rules import Actor, Command
+from retrieval.normalise import normalise
 
 SAY = Words().say
 TICKET, SEND = SAY("ticket_option"), SAY("ticket_send_option")
@@ -243,3 +254,50 @@ def test_names_of_schools_are_told_from_questions(name: str) -> None:
 @pytest.mark.parametrize("question", ["小学怎么报名", "哪所学校好", "上小学要什么材料", "学校几点放学?"])
 def test_questions_are_not_taken_for_schools(question: str) -> None:
     assert not fits("school", question, Named())
+
+
+@pytest.mark.parametrize(
+    ("means", "words"),
+    [
+        (wants_to_stop, "算了 取消。 不用了谢谢 算了不想说了 不提交"),
+        (leaves_open, "不知道 我不知道在哪个区 也不清楚是哪个区 还没选 不知道叫什么 没有 忘了 不记得了"),
+        (wants_to_send, "提交 好 好的，提交吧 可以 嗯嗯 对的 没问题 确认提交 提交申请 确定"),
+        (wants_to_edit, "修改 改一下 改学校 我要修改区县 不对，改一下 区县 情况"),
+        (adds_more, "还有一点，老师说材料不全 另外，明天就截止了"),
+        (asks_something, "怎么转学籍 截止时间是哪天 什么意思 为什么要问这个"),
+    ],
+)
+def test_typed_words_mean_one_thing(means: Callable[[str], bool], words: str) -> None:
+    others = {wants_to_stop, leaves_open, wants_to_send, wants_to_edit, adds_more}
+    for one in map(normalise, words.split()):
+        assert means(one), one
+        assert [other.__name__ for other in others - {means} if other(one)] == [], one
+
+
+@pytest.mark.parametrize(
+    "words", ["照片传不上去", "渝北区第一实验小学", "等一下", "还是不行,改了三次学校名", "算了一下还差三天"]
+)
+def test_other_words_mean_none_of_it(words: str) -> None:
+    meanings = (wants_to_stop, leaves_open, wants_to_send, wants_to_edit, adds_more, asks_something)
+    assert [one.__name__ for one in meanings if one(normalise(words))] == []
+
+
+@pytest.mark.parametrize(("words", "entries"), [("渝快办账号注册失败怎么办", ["cq-02"]), ("为什么要问这个", [])])
+def test_a_question_is_not_taken_for_a_school(desk: Desk, words: str, entries: list[str]) -> None:
+    talk = begun(desk)
+    turn = talk.say(words)
+    assert (turn.entries, turn.labels[-1]) == (entries, SAY("ticket_resume_option"))
+    assert SAY("ticket_no_school_option") in talk.press(SAY("ticket_resume_option")).labels
+
+
+def test_at_the_summary_typed_words_send_change_or_add(desk: Desk) -> None:
+    talk = filled(desk)
+    assert f"情况：{WORDS}\n还有，明天就截止了" in talk.say("还有，明天就截止了").words
+    menu = talk.say("修改")
+    assert SAY("ticket_field_district") in menu.labels
+    assert talk.say("好的").outcome != "ticket_made", "it is not the whole that was to be approved"
+    talk.last = menu
+    talk.press(SAY("ticket_no_change_option"))
+    assert SAY("ticket_no_school_option") in talk.say("改学校").labels
+    assert "学校：人民小学" in talk.say("人民小学").words
+    assert talk.say("好的").outcome == "ticket_made"

@@ -242,6 +242,18 @@ def ticket_form_after(parent: Parent, *words: str) -> Turn:
     return turn
 
 
+def test_courtesies_and_doubts_do_not_lead_away_from_the_field_that_is_asked(a_parent: APlace) -> None:
+    parent = a_parent(city="chongqing", district="渝北区")
+    parent.say("转人工")
+    parent.press(TICKET)
+    for words in ("好的", "谢谢", "什么意思"):
+        again = parent.say(words)
+        assert (again.outcome, again.words) == ("ticket_form", SAY("ticket_why"))
+    assert "学校：育才" in ticket_form_after(parent, "育才", WORDS).words
+    assert parent.say("不对").outcome == "ticket_form"
+    assert SAY("ticket_no_school_option") in parent.say("学校").labels
+
+
 @pytest.mark.parametrize("stop", ["算了", "取消", "不用了"])
 def test_words_that_mean_it_cancel_the_form(a_parent: APlace, stop: str) -> None:
     parent = a_parent(city="chongqing")
