@@ -104,7 +104,7 @@ class TicketDesk:
                 with self._engine.begin() as connection:
                     return self._made(connection, draft, by), True
             except IntegrityError:
-                if known := self._known(by, draft.key):
+                if known := self.made_with(draft.key, by):
                     return known, False
         raise NotFoundError("找不到这次咨询，请重新开始。")
 
@@ -127,6 +127,13 @@ class TicketDesk:
         mine = select(TICKETS).where(TICKETS.c.conversation_id == conversation_id)
         with self._engine.connect() as connection:
             row = connection.execute(mine.order_by(TICKETS.c.created_at.desc(), TICKETS.c.id).limit(1)).one_or_none()
+        return ticket_of(row) if row else None
+
+    def made_with(self, key: str, by: Actor) -> Ticket | None:
+        """Return the ticket that somebody has made with a draft's key, or None."""
+        mine = select(TICKETS).where(TICKETS.c.created_by == by.id, TICKETS.c.client_key == key)
+        with self._engine.connect() as connection:
+            row = connection.execute(mine).one_or_none()
         return ticket_of(row) if row else None
 
     def unsettled(self, conversation_id: str) -> Ticket | None:
@@ -282,12 +289,6 @@ class TicketDesk:
         if row is None:
             raise NotFoundError(_NONE_SUCH)
         return ticket_of(row)
-
-    def _known(self, by: Actor, key: str) -> Ticket | None:
-        mine = select(TICKETS).where(TICKETS.c.created_by == by.id, TICKETS.c.client_key == key)
-        with self._engine.connect() as connection:
-            row = connection.execute(mine).one_or_none()
-        return ticket_of(row) if row else None
 
     def _file(self, connection: Connection, ticket: Ticket) -> TicketFile:
         messages, events = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.actions.desk import Desk
+from bot.actions.desk import Desk, Work
 from conversations.reply import Choice, Message, Option, OptionsMessage, TicketMessage
 from escalation.cards import card_of_step, card_of_ticket
 from escalation.outbox import Announcement
-from escalation.rules import Ticket
+from escalation.rules import Actor, Ticket
 
 
 def step_messages(desk: Desk, step: Announcement) -> list[Message]:
@@ -20,6 +20,11 @@ def step_messages(desk: Desk, step: Announcement) -> list[Message]:
             return [card, ticket_options(desk, step.ticket.id, "ticket_add_ask", ("ticket_add",))]
         case _:
             return [card]
+
+
+def parent_of(work: Work) -> Actor:
+    """Return the parent of this conversation, as tickets know them."""
+    return Actor(f"parent:{work.conversation.id}", work.desk.words.say("ticket_parent"), "parent")
 
 
 def ticket_card(desk: Desk, ticket: Ticket, happened: str = "dispatch") -> TicketMessage:

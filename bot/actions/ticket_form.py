@@ -11,7 +11,7 @@ from bot.actions.cards import ticket_offer
 from bot.actions.desk import Work
 from bot.actions.form_fields import FIELDS, LONGEST_QUESTION, with_field
 from bot.actions.own_cases import disclose, look_up, viewer_of
-from bot.actions.ticket_cards import ticket_messages
+from bot.actions.ticket_cards import parent_of, ticket_messages
 from conversations.reply import Choice, FormField, Message, Option, OptionsMessage, Pending, Reply, TicketForm
 from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
@@ -27,10 +27,12 @@ async def begin(work: Work, choice: Choice | None = None) -> Reply:
 
     The choice's value `new` begins one although there is such a ticket.
     """
-    if work.memory.form:
-        return ask_next(work, work.memory.form)
+    form, tickets = work.memory.form, work.desk.tickets
+    if form and not await work.desk.store.call(tickets.made_with, form.key, parent_of(work)):
+        return ask_next(work, form)
+    work.memory.form = None  # it was sent, but the turn's reply was lost
     if choice is None or choice.value != "new":
-        ticket = await work.desk.store.call(work.desk.tickets.unsettled, work.conversation.id)
+        ticket = await work.desk.store.call(tickets.unsettled, work.conversation.id)
         if ticket:
             return work.reply(Outcome.TICKET_SHOWN, ticket_messages(work.desk, ticket))
     return ask_next(work, await _begun(work))
@@ -38,7 +40,7 @@ async def begin(work: Work, choice: Choice | None = None) -> Reply:
 
 async def resume(work: Work, _: Choice | None = None) -> Reply:
     """Ask again what was to be asked next."""
-    return ask_next(work, work.memory.form) if work.memory.form else form_gone(work)
+    return await begin(work) if work.memory.form else form_gone(work)
 
 
 async def take_words(work: Work) -> Reply:
@@ -68,9 +70,9 @@ async def choose_field(work: Work, choice: Choice) -> Reply:
     if field == "school" and form.district is None:  # a school is found by its district
         field = "district"
     if choice.value is None:
-        return ask_next(work, form.model_copy(update={"to_ask": [field, *(f for f in form.to_ask if f != field)]}))
+        return ask_next(work, _asked_first(form, field))
     if field == "question" and choice.value == "anew":
-        return ask_next(work, form.model_copy(update={"question": "", "to_ask": ["question"]}))
+        return ask_next(work, _asked_first(form.model_copy(update={"question": ""}), "question"))
     return _put(work, form, field, form.question if field == "question" else choice.value or None)
 
 
@@ -147,6 +149,10 @@ async def _own_application(work: Work) -> Application | None:
     chosen = mine if len(mine) == 1 else tuple(a for a in mine if a.birth_order == work.memory.child)
     await disclose(work.desk, viewer, "ticket", seen, chosen)
     return chosen[0] if chosen else None
+
+
+def _asked_first(form: TicketForm, field: FormField) -> TicketForm:
+    return form.model_copy(update={"to_ask": [field, *(other for other in form.to_ask if other != field)]})
 
 
 def _put(work: Work, form: TicketForm, field: FormField, value: str | None) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bot.actions.desk import Work
-from bot.actions.ticket_cards import new_ticket_options, ticket_card, ticket_messages, ticket_options
+from bot.actions.ticket_cards import new_ticket_options, parent_of, ticket_card, ticket_messages, ticket_options
 from bot.actions.ticket_form import ask_next, form_gone
 from conversations.reply import Choice, Message, Option, OptionsMessage, Pending, Reply, TicketForm
 from core import clock
@@ -13,7 +13,7 @@ from core.errors import IllegalTransitionError, NotFoundError
 from core.outcomes import Outcome
 from escalation.desk import Draft
 from escalation.listing import Reach
-from escalation.rules import REOPEN_WITHIN, Actor, Place, Ticket
+from escalation.rules import REOPEN_WITHIN, Place, Ticket
 
 
 async def send(work: Work, choice: Choice | None = None) -> Reply:
@@ -24,7 +24,7 @@ async def send(work: Work, choice: Choice | None = None) -> Reply:
     if form.to_ask:
         return ask_next(work, form)
     tickets = work.desk.tickets
-    ticket, _ = await work.desk.store.call(tickets.create, _draft(work, form), _parent(work))
+    ticket, _ = await work.desk.store.call(tickets.create, _draft(work, form), parent_of(work))
     work.memory.form = None
     team = tickets.book.levels.team(ticket.level, ticket.place)
     told = work.say("ticket_made", number=ticket.number, team=team, due=clock.shown(ticket.due_at))
@@ -65,7 +65,7 @@ async def _ask_words(work: Work, choice: Choice, ticket: Ticket) -> Reply:
 
 async def _hear(work: Work, ticket: Ticket, words: str) -> Reply:
     try:
-        after = await work.desk.store.call(work.desk.tickets.hear_parent, ticket.id, words, _parent(work))
+        after = await work.desk.store.call(work.desk.tickets.hear_parent, ticket.id, words, parent_of(work))
     except IllegalTransitionError:
         return _too_old(work)
     reopened = ticket.settled_at is not None
@@ -76,7 +76,7 @@ async def _hear(work: Work, ticket: Ticket, words: str) -> Reply:
 
 async def _solved(work: Work, ticket: Ticket) -> Reply:
     try:
-        after = await work.desk.store.call(work.desk.tickets.hear_solved, ticket.id, _parent(work))
+        after = await work.desk.store.call(work.desk.tickets.hear_solved, ticket.id, parent_of(work))
     except IllegalTransitionError:
         shown = ticket_messages(work.desk, ticket)
         return work.reply(Outcome.TICKET_REFUSED, [work.say("ticket_not_answered"), *shown])
@@ -112,10 +112,6 @@ def _too_old(work: Work) -> Reply:
 def _refused(work: Work, name: str) -> Reply:
     messages: list[Message] = [work.say(name), new_ticket_options(work.desk)]
     return work.reply(Outcome.TICKET_REFUSED, messages)
-
-
-def _parent(work: Work) -> Actor:
-    return Actor(f"parent:{work.conversation.id}", work.desk.words.say("ticket_parent"), "parent")
 
 
 def _draft(work: Work, form: TicketForm) -> Draft:

@@ -157,6 +157,19 @@ def test_turn_that_died_after_its_ticket_was_made_is_repeated_with_the_same_tick
     assert tickets_of(talk) == made_before
 
 
+def test_form_whose_sending_was_not_reported_does_not_stand_in_the_way_of_another(desk: Desk) -> None:
+    talk = filled(desk)
+    talk.desk = replace(desk, store=DyingStore(desk.store.engine))
+    assert talk.press(SEND).kind == "error"
+    offer(talk, do="ticket_resume")
+    assert talk.press("按钮").outcome == "ticket_shown"
+    talk.press(SAY("ticket_new_option"))
+    talk.press(SAY("ticket_no_school_option"))
+    talk.say("第二件事")
+    talk.press(SEND)
+    assert len(tickets_of(talk)) == 2
+
+
 def test_ticket_settled_more_than_seven_days_ago_is_not_reopened_and_a_new_one_is_offered(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
