@@ -130,7 +130,7 @@ def say(engine: Engine, hold: Hold, text: str, key: str | None = None) -> int:
 def hand_back(engine: Engine, hold: Hold, words: str) -> int:
     """Give the conversation back to the bot, which says `words`, and return the new fence.
 
-    What the bot had asked before is forgotten: the talk has gone on without it.
+    What the bot had asked before is forgotten: the talk has gone on without it. A form that was begun is kept.
 
     Raises:
         NotFoundError: there is no such conversation.
@@ -145,7 +145,7 @@ def hand_back(engine: Engine, hold: Hold, words: str) -> int:
         if row is None:
             raise _refused(connection, hold.conversation_id)
         kept = Memory.model_validate(row.memory or {})
-        memory = Memory(city_is_fixed=kept.city_is_fixed, shown=kept.shown, child=kept.child)
+        memory = Memory(city_is_fixed=kept.city_is_fixed, shown=kept.shown, child=kept.child, form=kept.form)
         fresh = update(_CONVERSATIONS).where(c.id == hold.conversation_id)
         connection.execute(fresh.values(memory=memory.model_dump(mode="json")))
         change = OwnerChange(row.fence, "bot", hold.person.role, row.last_seq - 1, now)

@@ -189,25 +189,63 @@ class Intent(_Shape):
 
 
 class Pending(_Shape):
-    """What the bot has asked and waits for: at most one thing."""
+    """What the bot has asked and waits for: at most one thing.
 
-    ask: Literal["city", "which", "person", "branch", "child"]
+    `ticket`: the next field of the form, or its summary's approval; `ticket_change`: which field to change;
+    `ticket_words`: words for the ticket `ticket_id`.
+    """
+
+    ask: Literal["city", "which", "person", "branch", "child", "ticket", "ticket_change", "ticket_words"]
     question: str | None = None
     purpose: Literal["answer", "person", "case"] = "answer"
     entry_ids: list[str] = []
+    ticket_id: str | None = None
+
+
+FormField = Literal["city", "district", "school", "question"]
+
+
+class TicketForm(_Shape):
+    """A ticket that the parent is filling in; it lasts until it is sent or cancelled.
+
+    Args:
+        key: made when the form was begun; sending it twice makes one ticket.
+        to_ask: the fields still to be asked, the next one first; none: the whole is to be approved.
+        question: what the parent needs, in their words, masked, at most 4000 characters.
+        entry, branch: the official answer that was not enough, as far as known.
+        child: the masked name of the child whose application it is about.
+        closes_at: when that application's batch closes.
+    """
+
+    key: str
+    to_ask: list[FormField] = []
+    city: City | None = None
+    district: str | None = None
+    school: str | None = None
+    question: str = ""
+    entry: str | None = None
+    branch: str | None = None
+    child: str | None = None
+    closes_at: datetime | None = None
 
 
 class Memory(_Shape):
-    """What a conversation remembers from turn to turn, beside its scope."""
+    """What a conversation remembers from turn to turn, beside its scope.
+
+    `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer.
+    """
 
     last_question: str | None = None
     last_entries: list[str] = []
+    last_branch: str | None = None
+    unanswered: int = 0
     shown: list[str] = []
     candidates: list[str] = []
     pending: Pending | None = None
     city_is_fixed: bool = False
     clarified_last: bool = False
     child: int | None = None
+    form: TicketForm | None = None
 
 
 class Reply(_Shape):

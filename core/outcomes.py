@@ -36,6 +36,14 @@ class Outcome(StrEnum):
     CASE_UNAVAILABLE = "case_unavailable"
     CASE_WILL_BE_TOLD = "case_will_be_told"
     PERSON_WAYS = "person_ways"
+    TICKET_FORM = "ticket_form"
+    TICKET_MADE = "ticket_made"
+    TICKET_SHOWN = "ticket_shown"
+    TICKET_WORDS = "ticket_words"
+    TICKET_ADDED = "ticket_added"
+    TICKET_SOLVED = "ticket_solved"
+    TICKET_REFUSED = "ticket_refused"
+    TICKET_CANCELLED = "ticket_cancelled"
     PERSON_OWNS = "person_owns"
     HANDED_OVER = "handed_over"
     GREETED = "greeted"
@@ -72,6 +80,14 @@ _KIND_OF: dict[Outcome, Kind] = {
     Outcome.CASE_UNAVAILABLE: Kind.CASE,
     Outcome.CASE_WILL_BE_TOLD: Kind.CASE,
     Outcome.PERSON_WAYS: Kind.HANDOFF,
+    Outcome.TICKET_FORM: Kind.HANDOFF,
+    Outcome.TICKET_MADE: Kind.HANDOFF,
+    Outcome.TICKET_SHOWN: Kind.HANDOFF,
+    Outcome.TICKET_WORDS: Kind.HANDOFF,
+    Outcome.TICKET_ADDED: Kind.HANDOFF,
+    Outcome.TICKET_SOLVED: Kind.HANDOFF,
+    Outcome.TICKET_REFUSED: Kind.HANDOFF,
+    Outcome.TICKET_CANCELLED: Kind.HANDOFF,
     Outcome.PERSON_OWNS: Kind.HANDOFF,
     Outcome.HANDED_OVER: Kind.HANDOFF,
     Outcome.GREETED: Kind.SMALL_TALK,

@@ -104,7 +104,7 @@ class TicketDesk:
                 with self._engine.begin() as connection:
                     return self._made(connection, draft, by), True
             except IntegrityError:
-                if known := self._known(by, draft.key):
+                if known := self.made_with(draft.key, by):
                     return known, False
         raise NotFoundError("找不到这次咨询，请重新开始。")
 
@@ -127,6 +127,21 @@ class TicketDesk:
         mine = select(TICKETS).where(TICKETS.c.conversation_id == conversation_id)
         with self._engine.connect() as connection:
             row = connection.execute(mine.order_by(TICKETS.c.created_at.desc(), TICKETS.c.id).limit(1)).one_or_none()
+        return ticket_of(row) if row else None
+
+    def made_with(self, key: str, by: Actor) -> Ticket | None:
+        """Return the ticket that somebody has made with a draft's key, or None."""
+        mine = select(TICKETS).where(TICKETS.c.created_by == by.id, TICKETS.c.client_key == key)
+        with self._engine.connect() as connection:
+            row = connection.execute(mine).one_or_none()
+        return ticket_of(row) if row else None
+
+    def unsettled(self, conversation_id: str) -> Ticket | None:
+        """Return the conversation's newest ticket that is not settled, or None."""
+        mine = (TICKETS.c.conversation_id == conversation_id) & TICKETS.c.settled_at.is_(None)
+        newest = select(TICKETS).where(mine).order_by(TICKETS.c.created_at.desc(), TICKETS.c.id).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(newest).one_or_none()
         return ticket_of(row) if row else None
 
     def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach) -> TicketFile:
@@ -152,12 +167,23 @@ class TicketDesk:
             IllegalTransitionError: it was settled more than seven days ago, or there are no words.
         """
         with self._engine.begin() as connection:
-            mine = TICKETS.c.id == ticket_id
-            connection.execute(update(TICKETS).where(mine).values(version=TICKETS.c.version))  # holds the row
-            ticket = self._found(connection, ticket_id, Reach())
+            ticket = self._held(connection, ticket_id)
             why = self.book.levels.reasons["reopened"] if ticket.settled_at else ""
             command = Command("reopen" if ticket.settled_at else "add", ticket.version, text=text, why=why)
             return self._moved(connection, ticket, command, parent, clock.now())
+
+    def hear_solved(self, ticket_id: str, parent: Actor) -> Ticket:
+        """Note that the parent calls an answered ticket solved, whatever version it meets; a settled one stays so.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+            IllegalTransitionError: it is not answered yet.
+        """
+        with self._engine.begin() as connection:
+            ticket = self._held(connection, ticket_id)
+            if ticket.settled_at:
+                return ticket
+            return self._moved(connection, ticket, Command("resolve", ticket.version), parent, clock.now())
 
     def climb_due(self, now: datetime) -> int:
         """Do what time alone brings: climb, free what those who are away hold, close; return how many tickets moved."""
@@ -249,6 +275,12 @@ class TicketDesk:
             connection.execute(insert(MESSAGES), {**same, "kind": message.kind, "text": text})
         outbox.put(connection, moved.ticket, event)
 
+    def _held(self, connection: Connection, ticket_id: str) -> Ticket:
+        """Return the ticket, whose row nobody else changes until the transaction ends."""
+        mine = TICKETS.c.id == ticket_id
+        connection.execute(update(TICKETS).where(mine).values(version=TICKETS.c.version))
+        return self._found(connection, ticket_id, Reach())
+
     def _found(self, connection: Connection, ticket_id: str, reach: Reach) -> Ticket:
         row = None
         if ticket_id.isprintable():  # PostgreSQL refuses a text with a zero character
@@ -257,12 +289,6 @@ class TicketDesk:
         if row is None:
             raise NotFoundError(_NONE_SUCH)
         return ticket_of(row)
-
-    def _known(self, by: Actor, key: str) -> Ticket | None:
-        mine = select(TICKETS).where(TICKETS.c.created_by == by.id, TICKETS.c.client_key == key)
-        with self._engine.connect() as connection:
-            row = connection.execute(mine).one_or_none()
-        return ticket_of(row) if row else None
 
     def _file(self, connection: Connection, ticket: Ticket) -> TicketFile:
         messages, events = (

@@ -72,7 +72,10 @@ class Levels(_Strict):
 
 
 class Rule(_Strict):
-    """Which level settles what; a field that is not given fits everything."""
+    """Which level settles what; a field that is not given fits everything.
+
+    `offered`: a parent who gets this answer in the chat is offered a ticket with it, since only people can settle it.
+    """
 
     name: str
     city: City
@@ -82,6 +85,7 @@ class Rule(_Strict):
     level: Level
     because: str
     guidance: str = ""
+    offered: bool = False
 
     def fits(self, need: Need) -> bool:
         """Whether the rule is about such a ticket."""
@@ -186,6 +190,10 @@ class RuleBook:
     def guidance(self, need: Need) -> str:
         """Return what the rule tells who works on such a ticket; empty if nothing."""
         return next((rule.guidance for rule in self.routing.rules if rule.fits(need)), "")
+
+    def offered(self, need: Need) -> bool:
+        """Whether a parent is offered a ticket with the answer that the need names."""
+        return next((rule.offered for rule in self.routing.rules if rule.fits(need)), False)
 
     def times(self, level: Level, need: Need, now: datetime, promised: datetime | None = None) -> Times:
         """Return until when an answer is expected from a level; never later than what was `promised` before."""

@@ -5,15 +5,20 @@ answers with certainty is a question, whatever it looked like; a message about o
 itself is in doubt, and one that retrieval can't answer becomes one if Rasa thinks of it at all. What was said before
 counts only where Rasa is in doubt: 「好的我试试」 asks nothing. The figures were chosen on the development sets.
 A message that names a place and says nothing else tells the place, whatever the two make of it.
+While a ticket's form or words for a ticket are asked, what is typed goes there, whatever Rasa takes it for; unless it
+asks something that retrieval answers with certainty, or asks for sure for a person or the own case.
 """
 
 from __future__ import annotations
 
+from bot.actions import form_fields, ticket_form, tickets
 from bot.actions.answering import alone_judgement, answer_question, double_of, judgement_of, scope_told
+from bot.actions.cards import ticket_offer
 from bot.actions.case import show_case
 from bot.actions.desk import Act, Work
 from bot.actions.person import offer_person
 from bot.actions.talking import confirm, decline, explain_again, note_scope, small_talk
+from conversations.reply import FormField, OptionsMessage, Reply
 from core.scope import CITIES
 
 SURE_INTENT = 0.8
@@ -24,10 +29,87 @@ OWN_CASE_IF = {"none": 0.15, "clarify": 0.25}
 _OWN = ("case_status", "progress_general")
 _TALK: tuple[Act, ...] = (small_talk, confirm, explain_again)
 _YIELDING: tuple[Act, ...] = (*_TALK, decline, note_scope)
+_LEAVES_FORM: tuple[Act, ...] = (show_case, offer_person, small_talk)
+_ASIDES = ("acknowledge", "greet", "thank")
+_SHORT = 12
+"""Characters of a message that asks for a person or for one's case and says nothing else."""
 
 
 def decide(work: Work, act: Act) -> Act:
-    """Return the act to do: the one that Rasa's rule chose, or answering."""
+    """Return the act to do: the one that Rasa's rule chose, answering, or filling in what is asked for a ticket."""
+    pending = work.memory.pending
+    if pending and pending.ask == "ticket_words":
+        return _for_ticket(work, act)
+    if pending and pending.ask in ("ticket", "ticket_change") and work.memory.form:
+        return _for_form(work, act)
+    return _decide(work, act)
+
+
+def _for_ticket(work: Work, act: Act) -> Act:
+    """Return what to do with a message while words for a ticket are asked."""
+    if form_fields.wants_to_stop(work.text):
+        return ticket_form.cancel
+    return _decide(work, act) if _surely_leaves(work, act) and len(work.text) <= _SHORT else tickets.add_words
+
+
+def _for_form(work: Work, act: Act) -> Act:
+    """Return what to do with a message while a ticket's form is asked."""
+    pending, form = work.memory.pending, work.memory.form
+    if form_fields.wants_to_stop(work.text):
+        return ticket_form.cancel
+    if form and form.to_ask:
+        return _for_field(work, act, form.to_ask[0])
+    if form_fields.wants_to_edit(work.text) or _sure_of(work, "deny"):
+        return ticket_form.edit
+    if pending and pending.ask == "ticket" and (form_fields.wants_to_send(work.text) or _sure_of(work, "affirm")):
+        return tickets.send
+    return ticket_form.add_more if form_fields.adds_more(work.text) else _then_resume(_decide(work, act))
+
+
+def _for_field(work: Work, act: Act, field: FormField) -> Act:
+    """Return what to do with a message while a field of a ticket's form is asked."""
+    if not _leaves_form(work, act, field):
+        return ticket_form.take_words
+    aside = act in (confirm, explain_again) or (act is small_talk and work.intent and work.intent.name in _ASIDES)
+    if aside and "answer" not in _decisions(work, in_context=False):
+        return ticket_form.ask_again
+    return _then_resume(_decide(work, act))
+
+
+def _leaves_form(work: Work, act: Act, field: FormField) -> bool:
+    """Whether a message asks something instead of telling the field that was asked."""
+    if form_fields.fits(field, work.text, work.named):
+        return False
+    if field == "question":
+        return _surely_leaves(work, act) and len(work.text) <= _SHORT
+    asks = _surely_leaves(work, act) or form_fields.asks_something(work.text)
+    return asks or "answer" in _decisions(work, in_context=False)
+
+
+def _surely_leaves(work: Work, act: Act) -> bool:
+    least = SURE_OWN_CASE if act is show_case else SURE_INTENT
+    return act in _LEAVES_FORM and work.intent is not None and work.intent.confidence >= least
+
+
+def _sure_of(work: Work, intent: str) -> bool:
+    return work.intent is not None and work.intent.name == intent and work.intent.confidence >= SURE_INTENT
+
+
+def _then_resume(act: Act) -> Act:
+    """Return the act, after which the way back to the form is offered."""
+
+    async def act_then_offer(work: Work) -> Reply:
+        reply = await act(work)
+        offered = any(isinstance(one, OptionsMessage) and one.purpose == "ticket" for one in reply.messages)
+        if not offered:
+            reply.messages.append(ticket_offer(work))
+        return reply
+
+    return act_then_offer
+
+
+def _decide(work: Work, act: Act) -> Act:
+    """Return the act that Rasa's rule chose, or answering."""
     if _asks_for_child(work):
         return show_case
     if work.named.city and work.desk.entities.only_tells_scope(work.text):

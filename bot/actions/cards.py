@@ -15,6 +15,8 @@ from conversations.reply import (
 )
 from core import clock
 from core.scope import CITIES, Scope
+from escalation.routing import Need
+from escalation.rules import Place
 from knowledge.entry import Document, Entry
 from knowledge.loader import Knowledge
 
@@ -62,8 +64,9 @@ def source_card(knowledge: Knowledge, entry: Entry) -> SourceCard:
 
 
 def answer_messages(work: Work, entry: Entry, confidence: float, *, text: str | None = None) -> list[Message]:
-    """Return an answer's card and, where the words do not decide its branch, the question which is theirs."""
+    """Return an answer's card; where the words do not decide its branch, the question which; a ticket's offer."""
     branch = work.desk.branches.decide(entry.id, work.text if text is None else text)
+    work.memory.last_branch = branch
     messages: list[Message] = [answer_card(work, entry, confidence, branch)]
     if entry.branches and entry.asks_branch and branch is None:
         options = [
@@ -71,7 +74,26 @@ def answer_messages(work: Work, entry: Entry, confidence: float, *, text: str | 
             for b in entry.branches
         ]
         messages.append(OptionsMessage(text=work.desk.words.say("ask_branch"), purpose="branch", options=options))
-    return messages
+    return [*messages, *case_offer(work, entry, branch)]
+
+
+def case_offer(work: Work, entry: Entry, branch: str | None) -> list[Message]:
+    """Return the offer of a ticket, if the rules say that only people can settle what the answer is about."""
+    need = Need(Place(entry.city), entry.id, branch, entry.topic)
+    return [ticket_offer(work, "ticket_offer_case")] if work.desk.tickets.book.offered(need) else []
+
+
+def ticket_offer(work: Work, name: str = "ticket_offer") -> OptionsMessage:
+    """Return the offer to pass the matter on to people or, if a form was begun, the way back to it."""
+    text = work.desk.words.say("ticket_resume_ask" if work.memory.form else name)
+    return OptionsMessage(text=text, purpose="ticket", options=[_ticket_option(work)])
+
+
+def _ticket_option(work: Work) -> Option:
+    """Return the button that begins a form or, if one was begun, leads back to it."""
+    if work.memory.form:
+        return Option(label=work.desk.words.say("ticket_resume_option"), choice=Choice(do="ticket_resume"))
+    return Option(label=work.desk.words.say("ticket_option"), choice=Choice(do="ticket"))
 
 
 def feedback_options(work: Work) -> OptionsMessage:
@@ -98,11 +120,13 @@ def city_options(work: Work, name: str = "ask_city") -> OptionsMessage:
 
 
 def person_option(work: Work, *, offer_case: bool = False) -> OptionsMessage:
-    """Return the offer of a person and, where it may help, of one's own application."""
+    """Return the offer of a person and, where it may help, of one's own application; or a ticket after no answer."""
     say = work.desk.words.say
     options = [Option(label=say("person_option"), choice=Choice(do="person"))]
     if offer_case:
         options.insert(0, Option(label=say("case_option"), choice=Choice(do="case")))
+    if work.memory.unanswered:
+        options.append(_ticket_option(work))
     return OptionsMessage(text=say("offer_person"), purpose="person", options=options)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from bot.actions import ticket_form, tickets
 from bot.actions.answering import answer_in_city, no_answer
-from bot.actions.cards import answer_card, answer_messages, entry_options, feedback_options, person_option
+from bot.actions.cards import answer_card, answer_messages, case_offer, entry_options, feedback_options, person_option
 from bot.actions.case import show_case, tell_later
 from bot.actions.desk import Work
 from bot.actions.person import offer_person
@@ -52,8 +53,9 @@ async def _entry(work: Work, choice: Choice) -> Reply:
     work.memory.shown = [*work.memory.shown, entry.id]
     if choice.do == "branch":
         await _note(work, f"branch:{choice.branch}"[:20], entry.id)
-        card = answer_card(work, entry, 1.0, choice.branch)
-        return work.reply(Outcome.ANSWERED_BY_CHOICE, [card, feedback_options(work)], 1.0)
+        work.memory.last_branch = choice.branch
+        messages = [answer_card(work, entry, 1.0, choice.branch), *case_offer(work, entry, choice.branch)]
+        return work.reply(Outcome.ANSWERED_BY_CHOICE, [*messages, feedback_options(work)], 1.0)
     await _note(work, "chosen", entry.id)
     messages = answer_messages(work, entry, 1.0, text=work.memory.last_question or work.text)
     return work.reply(Outcome.ANSWERED_BY_CHOICE, [*messages, feedback_options(work)], 1.0)
@@ -107,4 +109,13 @@ _ACTS: dict[str, Callable[[Work, Choice], Awaitable[Reply]]] = {
     "child": _case,
     "case": _case,
     "tell_later": _tell_later,
+    "ticket": ticket_form.begin,
+    "ticket_field": ticket_form.choose_field,
+    "ticket_edit": ticket_form.edit,
+    "ticket_resume": ticket_form.resume,
+    "ticket_cancel": ticket_form.cancel,
+    "ticket_send": tickets.send,
+    "ticket_add": tickets.ask_words,
+    "ticket_unsolved": tickets.ask_words,
+    "ticket_solved": tickets.solved,
 }

@@ -14,7 +14,7 @@ from conversations.audit import AuditLog
 from conversations.news import NewsStore
 from conversations.reply import Intent, Memory, Message, Reply, TextMessage
 from conversations.storage import Conversation, ConversationStore, FinishedTurn, Turn
-from core.outcomes import Outcome
+from core.outcomes import Kind, Outcome
 from core.scope import City, Scope
 from core.settings import Settings
 from enrollment.backend import EnrollmentBackend
@@ -29,6 +29,9 @@ from retrieval.retriever import Retriever
 SEEN_LATELY = 10 * 60
 """Seconds for which what the backend said of a case may be shown, with its time, while the backend is silent."""
 _FAMILIES_KEPT = 10_000
+_NOT_ANSWERED = (Outcome.NO_OFFICIAL_ANSWER, Outcome.NO_MORE_CANDIDATES)
+_SETTLES = (Kind.ANSWER, Kind.CASE)
+"""What ends a row of messages that had no answer."""
 
 
 @dataclass
@@ -124,6 +127,10 @@ async def finish(work: Work, act: Act) -> Outcome:
     reply = await act(work)
     if work.memory.pending is before:
         work.memory.pending = None
+    if reply.outcome in _NOT_ANSWERED:
+        work.memory.unanswered += 1
+    elif reply.outcome.kind in _SETTLES or reply.outcome is Outcome.TICKET_MADE:
+        work.memory.unanswered = 0
     store = work.desk.store
     finished = await store.call(store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
     waiting = work.desk.open_turns.get(work.turn.id)

@@ -1,9 +1,10 @@
-"""Offer a person: until people can be reached from here, the ways that the Q&A names, each quoted as its entry."""
+"""Offer a person: a ticket, and the ways that the Q&A names, each quoted as its entry."""
 
 from __future__ import annotations
 
-from bot.actions.cards import answer_card, city_options
+from bot.actions.cards import answer_card, city_options, ticket_offer
 from bot.actions.desk import Work
+from bot.actions.ticket_cards import ticket_messages
 from conversations.reply import Message, Pending, Reply
 from core.outcomes import Outcome
 
@@ -13,15 +14,17 @@ _APP_WAYS = {"qd-a05", "qd-a06", "qd-a07", "qd-a10"}
 
 
 async def offer_person(work: Work) -> Reply:
-    """Say how to reach a person, in the conversation's city; a city is not insisted on."""
+    """Say how to reach a person, in the conversation's city; a ticket that is not settled comes first."""
     work.scope = work.scope.narrowed(city=work.named.city, district=work.named.district, stage=work.named.stage)
-    messages: list[Message] = [work.say("person_no_transfer")]
-    if work.scope.city is None:
+    ticket = await work.desk.store.call(work.desk.tickets.unsettled, work.conversation.id)
+    if ticket is None and work.scope.city is None:
         work.memory.pending = Pending(ask="city", purpose="person")
-        return work.reply(Outcome.PERSON_WAYS, [*messages, city_options(work, "person_ask_city")])
-    messages.append(work.say("person_ways"))
-    messages += [answer_card(work, work.desk.knowledge.entries[i], 1.0, branch) for i, branch in ways_of(work)]
-    return work.reply(Outcome.PERSON_WAYS, messages)
+        return work.reply(Outcome.PERSON_WAYS, [city_options(work, "person_ask_city")])
+    messages: list[Message] = ticket_messages(work.desk, ticket) if ticket else [ticket_offer(work)]
+    if work.scope.city:
+        messages.append(work.say("person_ways"))
+        messages += [answer_card(work, work.desk.knowledge.entries[i], 1.0, branch) for i, branch in ways_of(work)]
+    return work.reply(Outcome.TICKET_SHOWN if ticket else Outcome.PERSON_WAYS, messages)
 
 
 def ways_of(work: Work) -> list[tuple[str, str | None]]:

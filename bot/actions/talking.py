@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.actions.answering import answered, no_answer
+from bot.actions.cards import ticket_offer
 from bot.actions.choosing import go_on
 from bot.actions.desk import Work
 from conversations.reply import Pending, Reply
@@ -20,8 +21,10 @@ _TALK: dict[str, Outcome] = {
 
 
 async def small_talk(work: Work) -> Reply:
-    """Answer a courtesy with a courtesy; what was pending stays pending."""
+    """Answer a courtesy with a courtesy, and offer people to whom is upset; what was pending stays pending."""
     name = work.intent.name if work.intent and work.intent.name in _TALK else "greet"
+    if name == "complain":
+        return work.reply(Outcome.SOOTHED, [work.say(name), ticket_offer(work)])
     return work.reply(_TALK[name], [work.say(name)])
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, select
 from conversations import handover
 from conversations.handover import Hold, Person
 from conversations.news import KeptNews, NewsStore
-from conversations.reply import Choice, Memory, Message, Option, OptionsMessage, Pending, Reply, TextMessage
+from conversations.reply import Choice, Memory, Message, Option, OptionsMessage, Pending, Reply, TextMessage, TicketForm
 from conversations.storage import Conversation, ConversationStore, FinishedTurn, Identity, Turn, open_engine
 from conversations.tables import HandoverRow, KeptNewsRow, OfferedRow, TurnRow
 from core import clock
@@ -276,13 +276,14 @@ class TestHandback:
     ) -> None:
         conversation = opened(store)
         turn, seen = store.begin_turn(conversation.id, "问")
-        asked = Memory(
-            pending=Pending(ask="which", entry_ids=["cq-10"]), last_question="问", city_is_fixed=True, child=2
-        )
+        form = TicketForm(key="k-1", to_ask=["school"], city="chongqing", question="照片传不上去")
+        known = Memory(city_is_fixed=True, child=2, form=form)
+        pending = Pending(ask="which", entry_ids=["cq-10"])
+        asked = known.model_copy(update={"pending": pending, "last_question": "问"})
         reply = Reply(outcome=Outcome.ASKED_WHICH, messages=[])
         store.leave_reply(turn, reply, scope=seen.scope, memory=asked)
         handover.hand_back(store.engine, taken(store, conversation), BACK)
-        assert store.get(conversation.id).memory == Memory(city_is_fixed=True, child=2)
+        assert store.get(conversation.id).memory == known
 
 
 class TestRaces:

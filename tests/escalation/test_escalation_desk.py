@@ -248,6 +248,33 @@ class TestOutbox:
         assert {one.ticket.conversation_id for one in Outbox(engine).take()} == {conversation.id}
         assert desk.of_conversation(conversation.id) == desk.read(ticket.id, Reach()).ticket
 
+    def test_parent_calls_an_answered_ticket_solved_and_may_do_so_twice(self, desk: TicketDesk) -> None:
+        ticket = give(desk, made(desk, by=PARENT), "claim")
+        with pytest.raises(IllegalTransitionError):
+            desk.hear_solved(ticket.id, PARENT)
+        give(desk, ticket, "reply", text="请重新上传")
+        solved = desk.hear_solved(ticket.id, PARENT)
+        assert (solved.state, solved.holder, solved.settled_at) == ("resolved", None, NOW)
+        assert desk.hear_solved(ticket.id, PARENT) == solved
+        last = desk.read(ticket.id, Reach()).events[-1]
+        assert (last.kind, last.by) == ("resolve", PARENT)
+        with pytest.raises(NotFoundError):
+            desk.hear_solved("t-0", PARENT)
+
+    def test_of_a_conversations_tickets_the_unsettled_one_is_found(
+        self, desk: TicketDesk, store: ConversationStore, later: Later
+    ) -> None:
+        conversation, _ = store.create(Scope("chongqing"), [])
+        assert desk.unsettled(conversation.id) is None
+        first = made(desk, "k-1", PARENT, conversation_id=conversation.id)
+        later(timedelta(minutes=1))
+        second = made(desk, "k-2", PARENT, conversation_id=conversation.id)
+        assert desk.unsettled(conversation.id) == second
+        give(desk, give(desk, second, "claim"), "resolve")
+        assert desk.unsettled(conversation.id) == first
+        made(desk, "k-3")
+        assert desk.unsettled(conversation.id) == first
+
     def test_ticket_of_a_call_is_announced_to_desks_only(self, desk: TicketDesk, engine: Engine) -> None:
         made(desk, call_id="call-1")
         assert [one.to_parent for one in Outbox(engine).take()] == [False, False]

@@ -55,6 +55,29 @@ def test_ticket_goes_to_who_can_settle_it_as_far_as_its_place_is_known(need: Nee
     assert (route.level, route.team) == (level, team)
 
 
+@pytest.mark.parametrize(
+    ("entry", "branch", "offered"),
+    [
+        ("cq-11", None, True),
+        ("cq-11", "birth_name", True),
+        ("cq-11", "household_name", False),
+        ("qd-b02", "otherwise", True),
+        ("qd-b03", None, True),
+        ("qd-b03", "collective", True),
+        ("qd-b03", "account_wrong", False),
+        ("qd-b12", None, False),
+        ("qd-b12", "more", True),
+        ("cq-10", None, False),
+        (None, None, False),
+    ],
+)
+def test_ticket_is_offered_with_answers_that_only_people_can_settle(
+    entry: str | None, branch: str | None, offered: bool
+) -> None:
+    city = Place("qingdao" if (entry or "").startswith("qd") else "chongqing")
+    assert own_rules().offered(Need(city, entry, branch)) is offered
+
+
 def test_name_that_differs_from_the_birth_certificate_comes_with_what_to_do_then() -> None:
     guidance = own_rules().route(Need(SCHOOL, "cq-11", "birth_name"), NOW).guidance
     assert "专班" in guidance

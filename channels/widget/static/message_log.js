@@ -5,6 +5,7 @@ import { CaseCard } from './case_card.js';
 import { clock } from './dates.js';
 import { OptionList } from './option_list.js';
 import { copyOf, fillSlots } from './template.js';
+import { TicketCard } from './ticket_card.js';
 
 class Words {
   constructor(message) {
@@ -18,7 +19,7 @@ class Words {
 
 const NEAR_PX = 120;
 const APART_MS = 20000;
-const RENDERERS = { answer: AnswerCard, case: CaseCard, options: OptionList, text: Words };
+const RENDERERS = { answer: AnswerCard, case: CaseCard, options: OptionList, text: Words, ticket: TicketCard };
 
 export class MessageLog {
   constructor(node, scroller) {

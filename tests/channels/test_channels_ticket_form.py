@@ -1,0 +1,316 @@
+"""A ticket's form and what parents do with tickets, in this process: limits, time, faults, tickets of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from desk_made import Talk, made_desk
+from parent_client import Turn
+from sqlalchemy import delete, event
+from sqlalchemy.exc import OperationalError
+
+from bot.actions.desk import Desk
+from bot.actions.entities import Named
+from bot.actions.form_fields import (
+    LONGEST_QUESTION,
+    adds_more,
+    asks_something,
+    fits,
+    leaves_open,
+    wants_to_edit,
+    wants_to_send,
+    wants_to_stop,
+    with_field,
+)
+from bot.actions.words import Words
+from conversations.reply import Choice, Memory, Message, Option, OptionsMessage, Reply, TicketForm
+from conversations.storage import ConversationStore, FinishedTurn
+from conversations.storage import Turn as OpenedTurn
+from core import clock
+from core.scope import Scope
+from escalation.listing import Filter, Reach
+from escalation.rows import TICKETS
+from escalation.rules import Actor, Command
+from retrieval.normalise import normalise
+
+SAY = Words().say
+TICKET, SEND = SAY("ticket_option"), SAY("ticket_send_option")
+HERE = Scope("chongqing", "渝北区")
+TEACHER = Actor("school-1", "王老师", "school")
+WORDS = "照片一直传不上去"
+DEGRADED = SAY("degraded")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with made_desk(tmp_path_factory.mktemp("form")) as made:
+        yield made
+
+
+def card(turn: Turn) -> dict[str, Any]:
+    found: dict[str, Any] = next(m["ticket"] for m in turn.raw["messages"] if m["type"] == "ticket")
+    return found
+
+
+def offer(talk: Talk, **choice: Any) -> None:
+    """Let the bot offer one button, named 按钮."""
+    option = Option(label="按钮", choice=Choice.model_validate(choice))
+    message: list[Message] = [OptionsMessage(text="请选择：", purpose="ticket", options=[option])]
+    key = f"test:{talk.desk.store.get(talk.id).last_seq}"
+    assert talk.desk.news.announce(talk.id, key, message, clock.now())
+    talk.offered()
+
+
+def begun(desk: Desk, scope: Scope = HERE) -> Talk:
+    talk = Talk(desk, scope)
+    offer(talk, do="ticket")
+    talk.press("按钮")
+    return talk
+
+
+def filled(desk: Desk) -> Talk:
+    talk = begun(desk)
+    talk.press(SAY("ticket_no_school_option"))
+    talk.say(WORDS)
+    return talk
+
+
+def settled(desk: Desk) -> tuple[Talk, str]:
+    talk = filled(desk)
+    ticket_id = card(talk.press(SEND))["id"]
+    for command in (Command("claim", 2), Command("resolve", 3, text="已处理。")):
+        desk.tickets.act(ticket_id, command, Actor("district-1", "区县", "district"), Reach())
+    return talk, ticket_id
+
+
+def tickets_of(talk: Talk) -> list[str]:
+    page = talk.desk.tickets.listed(Filter(limit=100), Reach(made_by=f"parent:{talk.id}"), clock.now())
+    return [ticket.id for ticket in page.tickets]
+
+
+def test_form_is_filled_and_sent_without_rasa(desk: Desk) -> None:
+    talk = filled(desk)
+    made = talk.press(SEND)
+    assert (made.outcome, card(made)["team"]) == ("ticket_made", "区教委")
+    assert tickets_of(talk) == [card(made)["id"]]
+
+
+def test_what_happened_takes_many_messages_up_to_its_limit_and_loses_none(desk: Desk) -> None:
+    talk = begun(desk)
+    talk.press(SAY("ticket_no_school_option"))
+    part = "字" * (desk.settings.message_max_chars - 1)
+    talk.say(part)
+    for _ in range(LONGEST_QUESTION // desk.settings.message_max_chars - 1):
+        talk.press(SAY("ticket_edit_option"))
+        talk.press(SAY("ticket_field_question"))
+        assert talk.say(part).outcome == "ticket_form"
+    talk.press(SAY("ticket_edit_option"))
+    talk.press(SAY("ticket_field_question"))
+    assert SAY("ticket_too_long", limit=LONGEST_QUESTION) in talk.say(part).words
+    talk.press(SAY("ticket_enough_option"))
+    ticket_id = card(talk.press(SEND))["id"]
+    question = desk.tickets.read(ticket_id, Reach()).messages[0].text
+    assert question.count("字") == 8 * len(part)
+    assert len(question) <= LONGEST_QUESTION
+
+
+def test_school_has_a_limit_too_and_is_asked_again(desk: Desk) -> None:
+    talk = begun(desk)
+    asked = talk.say("很长的校名" * 13)
+    assert SAY("ticket_too_long", limit=60) in asked.words
+    assert SAY("ticket_no_school_option") in asked.labels
+
+
+def test_words_can_be_written_anew(desk: Desk) -> None:
+    talk = filled(desk)
+    talk.press(SAY("ticket_edit_option"))
+    talk.press(SAY("ticket_field_question"))
+    talk.press(SAY("ticket_anew_option"))
+    assert talk.say("换一个说法").words.split("情况：")[1].startswith("换一个说法")
+
+
+class DyingStore(ConversationStore):
+    """A store that dies once when a ticket's turn is to be reported."""
+
+    dies = 1
+
+    def leave_reply(self, turn: OpenedTurn, reply: Reply, *, scope: Scope, memory: Memory) -> FinishedTurn | None:
+        if self.dies and reply.outcome == "ticket_made":
+            self.dies -= 1
+            raise OperationalError("UPDATE", {}, Exception("the database is away"))
+        return super().leave_reply(turn, reply, scope=scope, memory=memory)
+
+
+def test_turn_that_died_after_its_ticket_was_made_is_repeated_with_the_same_ticket(desk: Desk) -> None:
+    talk = filled(desk)
+    talk.desk = replace(desk, store=DyingStore(desk.store.engine))
+    summary = talk.last
+    assert talk.press(SEND).kind == "error"
+    made_before = tickets_of(talk)
+    talk.last = summary
+    made = talk.press(SEND)
+    assert (made.outcome, [card(made)["id"]]) == ("ticket_made", made_before)
+    assert tickets_of(talk) == made_before
+
+
+def test_form_whose_sending_was_not_reported_does_not_stand_in_the_way_of_another(desk: Desk) -> None:
+    talk = filled(desk)
+    talk.desk = replace(desk, store=DyingStore(desk.store.engine))
+    assert talk.press(SEND).kind == "error"
+    offer(talk, do="ticket_resume")
+    assert talk.press("按钮").outcome == "ticket_shown"
+    talk.press(SAY("ticket_new_option"))
+    talk.press(SAY("ticket_no_school_option"))
+    talk.say("第二件事")
+    talk.press(SEND)
+    assert len(tickets_of(talk)) == 2
+
+
+def test_ticket_settled_more_than_seven_days_ago_is_not_reopened_and_a_new_one_is_offered(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk, ticket_id = settled(desk)
+    offer(talk, do="ticket_unsolved", ticket_id=ticket_id)
+    buttons = talk.last
+    talk.press("按钮")
+    moment = clock.now() + timedelta(days=7, minutes=1)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    late = talk.say("还是传不上去")
+    assert (late.kind, late.outcome, late.words) == (
+        "handoff",
+        "ticket_refused",
+        f"{SAY('ticket_too_old')}\n{DEGRADED}",
+    )
+    talk.last = buttons
+    assert talk.press("按钮").words == SAY("ticket_too_old")
+    assert desk.tickets.read(ticket_id, Reach()).ticket.state == "resolved"
+    assert SAY("ticket_no_school_option") in talk.press(SAY("ticket_new_option")).labels
+
+
+def test_ticket_that_was_erased_is_told_as_gone(desk: Desk) -> None:
+    talk, ticket_id = settled(desk)
+    with desk.store.engine.begin() as connection:
+        connection.execute(delete(TICKETS).where(TICKETS.c.id == ticket_id))
+    for do in ("ticket_add", "ticket_solved", "ticket_unsolved"):
+        offer(talk, do=do, ticket_id=ticket_id)
+        gone = talk.press("按钮")
+        assert (gone.outcome, gone.words) == ("ticket_refused", SAY("ticket_gone"))
+
+
+@pytest.mark.parametrize("do", ["ticket_add", "ticket_solved", "ticket_unsolved"])
+def test_ticket_of_another_conversation_cannot_be_acted_on(desk: Desk, do: str) -> None:
+    other, ticket_id = settled(desk)
+    before = desk.tickets.read(ticket_id, Reach())
+    talk = Talk(desk, HERE)
+    offer(talk, do=do, ticket_id=ticket_id)
+    assert talk.press("按钮").words == SAY("ticket_gone")
+    offer(talk, do=do, ticket_id=ticket_id, value="plain")
+    assert talk.press("按钮").outcome == "ticket_refused"
+    assert desk.tickets.read(ticket_id, Reach()) == before
+    assert other.id != talk.id
+
+
+def test_buttons_of_a_form_that_is_gone_or_another_do_nothing_to_the_present_one(desk: Desk) -> None:
+    talk = filled(desk)
+    old = talk.last
+    talk.press(SAY("ticket_cancel_option"))
+    talk.last = old
+    gone = talk.press(SEND)
+    assert (gone.outcome, gone.labels) == ("ticket_refused", [TICKET])
+    talk.press(TICKET)
+    talk.press(SAY("ticket_no_school_option"))
+    talk.say("第二件事")
+    talk.last = old
+    assert talk.press(SEND).outcome == "ticket_refused"
+    talk.last = old
+    assert "第二件事" in talk.press(SAY("ticket_cancel_option")).words
+    assert tickets_of(talk) == []
+
+
+def test_ordinary_turn_asks_nothing_of_the_tickets(desk: Desk) -> None:
+    talk = Talk(desk, HERE)
+    seen: list[str] = []
+
+    def note(_c: Any, _u: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(desk.store.engine, "before_cursor_execute", note)
+    try:
+        assert talk.say("刷脸查不到孩子").entries == ["cq-10"]
+        assert talk.say("学校校车经过哪些路口").kind == "no_answer"
+    finally:
+        event.remove(desk.store.engine, "before_cursor_execute", note)
+    assert seen
+    assert [one for one in seen if "tickets" in one or "outbox" in one] == []
+
+
+def test_with_the_city_or_district_goes_what_depends_on_it() -> None:
+    form = TicketForm(key="k", city="chongqing", district="渝北区", school="某小学", question="问", child="张*")
+    moved = with_field(form, "city", "qingdao")
+    assert (moved.district, moved.school, moved.child, moved.to_ask) == (None, None, None, ["district", "school"])
+    other = with_field(form, "district", "忠县")
+    assert (other.city, other.school, other.child, other.to_ask) == ("chongqing", None, "张*", ["school"])
+    unknown = with_field(form, "district", None)
+    assert (unknown.school, unknown.to_ask) == (None, [])
+    assert with_field(form, "district", "渝北区") == form
+
+
+@pytest.mark.parametrize("name", ["人民小学", "渝北区第一实验小学(北校区)", "市南区嘉峪关学校", "八中附小", "还没有定"])
+def test_names_of_schools_are_told_from_questions(name: str) -> None:
+    assert fits("school", name, Named()) is (name != "还没有定")
+
+
+@pytest.mark.parametrize("question", ["小学怎么报名", "哪所学校好", "上小学要什么材料", "学校几点放学?"])
+def test_questions_are_not_taken_for_schools(question: str) -> None:
+    assert not fits("school", question, Named())
+
+
+@pytest.mark.parametrize(
+    ("means", "words"),
+    [
+        (wants_to_stop, "算了 取消。 不用了谢谢 算了不想说了 不提交"),
+        (leaves_open, "不知道 我不知道在哪个区 也不清楚是哪个区 还没选 不知道叫什么 没有 忘了 不记得了"),
+        (wants_to_send, "提交 好 好的，提交吧 可以 嗯嗯 对的 没问题 确认提交 提交申请 确定"),
+        (wants_to_edit, "修改 改一下 改学校 我要修改区县 不对，改一下 区县 情况"),
+        (adds_more, "还有一点，老师说材料不全 另外，明天就截止了"),
+        (asks_something, "怎么转学籍 截止时间是哪天 什么意思 为什么要问这个"),
+    ],
+)
+def test_typed_words_mean_one_thing(means: Callable[[str], bool], words: str) -> None:
+    others = {wants_to_stop, leaves_open, wants_to_send, wants_to_edit, adds_more}
+    for one in map(normalise, words.split()):
+        assert means(one), one
+        assert [other.__name__ for other in others - {means} if other(one)] == [], one
+
+
+@pytest.mark.parametrize(
+    "words", ["照片传不上去", "渝北区第一实验小学", "等一下", "还是不行,改了三次学校名", "算了一下还差三天"]
+)
+def test_other_words_mean_none_of_it(words: str) -> None:
+    meanings = (wants_to_stop, leaves_open, wants_to_send, wants_to_edit, adds_more, asks_something)
+    assert [one.__name__ for one in meanings if one(normalise(words))] == []
+
+
+@pytest.mark.parametrize(("words", "entries"), [("渝快办账号注册失败怎么办", ["cq-02"]), ("为什么要问这个", [])])
+def test_a_question_is_not_taken_for_a_school(desk: Desk, words: str, entries: list[str]) -> None:
+    talk = begun(desk)
+    turn = talk.say(words)
+    assert (turn.entries, turn.labels[-1]) == (entries, SAY("ticket_resume_option"))
+    assert SAY("ticket_no_school_option") in talk.press(SAY("ticket_resume_option")).labels
+
+
+def test_at_the_summary_typed_words_send_change_or_add(desk: Desk) -> None:
+    talk = filled(desk)
+    assert f"情况：{WORDS}\n还有，明天就截止了" in talk.say("还有，明天就截止了").words
+    menu = talk.say("修改")
+    assert SAY("ticket_field_district") in menu.labels
+    assert talk.say("好的").outcome != "ticket_made", "it is not the whole that was to be approved"
+    talk.last = menu
+    talk.press(SAY("ticket_no_change_option"))
+    assert SAY("ticket_no_school_option") in talk.say("改学校").labels
+    assert "学校：人民小学" in talk.say("人民小学").words
+    assert talk.say("好的").outcome == "ticket_made"
