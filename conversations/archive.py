@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import HelpdeskError
+from core.private_files import written_whole
 
 FORMAT: Final = 1
 _MANIFEST = "manifest.json"
@@ -52,7 +51,7 @@ class Manifest(_Strict):
 
 
 class BackupFileError(HelpdeskError):
-    """A file is no backup, is damaged, or can't be written; the message names it."""
+    """A file is no backup, or is damaged; the message names it."""
 
 
 class ArchiveWriter:
@@ -83,23 +82,10 @@ def new_archive(path: Path, force: bool = False) -> Iterator[ArchiveWriter]:
     """Make a backup's file, mode 0600; it gets its name once it is whole and on the disk, and is gone after an error.
 
     Raises:
-        BackupFileError: there is such a file and `force` is not given, or it can't be written.
+        FileNotWrittenError: there is such a file and `force` is not given, or it can't be written.
     """
-    if path.exists() and not force:
-        raise BackupFileError(f"{path} is there already; --force replaces it")
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with _private(fresh) as file:
-            with ZipFile(file, "w", ZIP_DEFLATED) as archive:
-                yield ArchiveWriter(archive)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise BackupFileError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        fresh.unlink(missing_ok=True)
+    with written_whole(path, force) as file, ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        yield ArchiveWriter(archive)
 
 
 class Archive:
@@ -180,21 +166,6 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise BackupFileError(f"{path} is damaged") from error
-
-
-@contextmanager
-def _private(path: Path) -> Iterator[io.BufferedWriter]:
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(number, "wb") as file:
-        yield file
-
-
-def _flush_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _entry(table: str) -> str:

@@ -7,7 +7,6 @@ of all tables.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ from sqlalchemy import JSON, Column, Connection, DateTime, Engine, MetaData, Tab
 from sqlalchemy.exc import OperationalError
 
 from conversations.archive import Manifest, new_archive
+from conversations.snapshot import STREAMED, snapshot
 from conversations.tables import Base
 from core import clock
 from core.errors import HelpdeskError
 
 VERSION_TABLE = "conversations_version"
-CHUNK = 1_000
-"""Rows that are in memory at once."""
 
 
 def back_up(engine: Engine, path: Path, force: bool = False) -> Manifest:
@@ -33,7 +31,7 @@ def back_up(engine: Engine, path: Path, force: bool = False) -> Manifest:
         HelpdeskError: the database is not one of ours, or holds what can't be read; the file can't be written, or is
             there already and `force` is not given.
     """
-    with new_archive(path, force) as archive, _snapshot(engine) as connection:
+    with new_archive(path, force) as archive, snapshot(engine) as connection:
         revision = revision_of(connection)
         if revision is None:
             raise HelpdeskError("the database is empty: there is nothing to back up")
@@ -60,23 +58,11 @@ def tables_of(connection: Connection) -> list[Table]:
     return found.sorted_tables
 
 
-@contextmanager
-def _snapshot(engine: Engine) -> Iterator[Connection]:
-    """Give a connection that sees the database as it is at its first statement, whatever is written meanwhile."""
-    embedded = engine.dialect.name == "sqlite"
-    level = {"isolation_level": "AUTOCOMMIT" if embedded else "REPEATABLE READ"}
-    with engine.execution_options(**level).connect() as connection:
-        # The embedded database's driver begins no transaction for reading alone.
-        connection.exec_driver_sql("BEGIN" if embedded else "SET TRANSACTION READ ONLY")
-        yield connection
-
-
 def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
     columns = [cast(one, Text) if isinstance(one.type, JSON) else one for one in table.columns]
     times = [n for n, one in enumerate(table.columns) if isinstance(one.type, DateTime)]
-    options = {"yield_per": CHUNK, "stream_results": True}
     try:
-        for row in connection.execute(select(*columns), execution_options=options):
+        for row in connection.execute(select(*columns), execution_options=STREAMED):
             values = list(row)
             for n in times:
                 values[n] = _utc(values[n])

@@ -35,8 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from conversations.archive import Archive, Manifest, open_archive
-from conversations.backup import CHUNK, revision_of, tables_of
+from conversations.backup import revision_of, tables_of
 from conversations.migrate import alembic_config
+from conversations.snapshot import CHUNK
 from core.errors import HelpdeskError
 
 _END = "audit_end"

@@ -17,7 +17,6 @@ from zipfile import ZipFile
 
 import pytest
 from alembic import command
-from conftest import postgres_schema
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -46,6 +45,7 @@ from conversations.restore import restore
 from conversations.storage import ConversationStore, open_engine
 from conversations.tables import Base, ConversationRow, SaidRow, UtcDateTime
 from core.errors import HelpdeskError, NotAuthenticatedError
+from core.private_files import FileNotWrittenError
 from core.scope import Scope
 from escalation.desk import Draft, TicketDesk
 from escalation.listing import Reach
@@ -53,6 +53,7 @@ from escalation.outbox import Outbox
 from escalation.routing import own_rules
 from escalation.rules import Actor, Command, Place
 from escalation.tables import OutboxRow, TicketEventRow, TicketRow
+from tests.conversations.conftest import postgres_schema
 from tests.conversations.looking import KEY, a_look
 
 PARENT, SCHOOL = Actor("parent:1", "家长", "parent"), Actor("school-1", "王老师", "school")
@@ -316,7 +317,7 @@ class TestTheFile:
 
     def test_another_file_is_replaced_only_by_force(self, backup: Path, source: Engine) -> None:
         backup.write_text("older")
-        with pytest.raises(BackupFileError, match="is there already; --force replaces it"):
+        with pytest.raises(FileNotWrittenError, match="is there already; --force replaces it"):
             back_up(source, backup)
         assert backup.read_text() == "older"
         back_up(source, backup, force=True)
@@ -333,7 +334,7 @@ class TestTheFile:
         assert [path.name for path in backup.parent.glob("*backup*")] == ["backup.zip"]
 
     def test_folder_that_is_not_there_is_named(self, source: Engine, tmp_path: Path) -> None:
-        with pytest.raises(BackupFileError, match=r"cannot write .*nowhere/b.zip: No such file"):
+        with pytest.raises(FileNotWrittenError, match=r"cannot write .*nowhere/b.zip: No such file"):
             back_up(source, tmp_path / "nowhere/b.zip")
 
     def test_an_empty_database_is_not_backed_up(self, make: Make, tmp_path: Path) -> None:
