@@ -7,10 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from bot.actions import rasa_actions
@@ -49,6 +51,20 @@ from retrieval.branches import load_branches
 from retrieval.retriever import load_retriever
 
 log = logging.getLogger(__name__)
+
+
+class ErrorFacts(BaseModel):
+    """Why a call was refused: a code for programs, words in Chinese for people, values that help."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class ErrorAnswer(BaseModel):
+    """The one shape of every refusal."""
+
+    error: ErrorFacts
 
 
 def build_desk(settings: Settings) -> Desk:
@@ -100,7 +116,8 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
         desk.audit.close()
         desk.store.engine.dispose()
 
-    app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan)
+    refusals: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorAnswer, "description": "Refused"}}
+    app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan, responses=refusals)
     app.state.services = parts
     app.state.news = news_desk
     for router in (parents.router, handover.router, suggestions.make_router(desk), cases.router, news.router):

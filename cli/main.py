@@ -13,6 +13,7 @@ import typer
 
 from cli.ask import ask
 from cli.audit import audit
+from cli.backup import backup, restore
 from cli.benchmark import benchmark
 from cli.demo import demo
 from cli.evaluate import evaluate
@@ -37,6 +38,8 @@ app.command()(explain)
 app.command()(evaluate)
 app.command()(evaluate_peers)
 app.command()(benchmark)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(knowledge, name="knowledge")
 app.add_typer(audit, name="audit")
 app.add_typer(privacy, name="privacy")

@@ -1,4 +1,4 @@
-"""`helpdesk tickets`: where a ticket would go, without making one."""
+"""`helpdesk tickets`: where a ticket would go, without making one; tickets as a sheet; how well they are served."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from cli.ticket_export import export
+from cli.ticket_report import report
 from core import clock
 from core.clock import CHINA
 from core.errors import HelpdeskError
@@ -18,6 +20,8 @@ from escalation.routing import Need, Route, RuleBook, load_rules
 from escalation.rules import URGENCIES, Place
 
 tickets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The desk of the school teams.")
+tickets.command()(export)
+tickets.command()(report)
 
 
 @tickets.callback()
