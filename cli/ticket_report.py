@@ -66,7 +66,9 @@ def _print(lines: list[ServiceLine]) -> None:
     from rich.table import Table
 
     heads = words().report
-    table = Table(*(heads[name] for name in heads))
+    table = Table()
+    for name, head in heads.items():
+        table.add_column(head, no_wrap=name == "place")  # the others' headings are broken first
     for one in map(_shown, lines):
         table.add_row("  " * one.depth + one.cells[0], *one.cells[1:])
     Console().print(table)
@@ -77,16 +79,16 @@ def _page(lines: list[ServiceLine], since: str, until: str) -> str:
 
     pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     shown = [*map(_shown, lines)]
-    longest = max((line.p90_hours or 0 for line in lines), default=0)
+    charted = [one for one in shown if not one.line.school]
     return pages.get_template("service_report.html").render(
         lines=shown,
-        charted=[one for one in shown if one.depth < 2],
+        charted=charted,
         heads=words().report,
         since=since,
         until=until,
         made_at=f"{clock.now().astimezone(CHINA):%Y-%m-%d %H:%M}",
-        longest=longest or 1,
-        most=max((line.open for line in lines), default=0) or 1,
+        longest=max((one.line.p90_hours or 0 for one in charted), default=0) or 1,
+        most=max((one.line.open for one in charted), default=0) or 1,
     )
 
 
