@@ -119,6 +119,7 @@ export class Commands {
   unfold(act) {
     if (act !== this.open) {
       this.clear();
+      this.status.textContent = '';
     }
     this.open = act;
     this.forms.forEach((form) => { form.hidden = form.dataset.act !== act; });

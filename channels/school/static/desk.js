@@ -17,11 +17,11 @@ const GATHER_MS = 300;
 export class Desk {
   constructor(node) {
     const part = (name) => node.querySelector(`.js-${name}`);
-    const { staff, role, pause } = node.dataset;
+    const { staff, role, pause, known } = node.dataset;
     this.live = part('live');
     this.id = '';
     this.filters = new Filters(part('filters'), (value) => this.filtered(value));
-    this.queue = new Queue(part('queue'), (id) => this.go(id));
+    this.queue = new Queue(part('queue'), Number(known), (id) => this.go(id));
     const drafts = new Drafts(staff);
     this.pane = new TicketPane(part('ticket'), staff, drafts, { reload: () => this.reload(), done: () => this.renewSoon() });
     this.talk = new Talk(part('talk'), drafts);
@@ -118,6 +118,9 @@ export class Desk {
 
   heard({ ticket_id: id, version }) {
     this.renewSoon();
+    if (id === this.id) {
+      this.presence.speak();
+    }
     if (id === this.id && this.pane.offer(version)) {
       this.reload();
     }

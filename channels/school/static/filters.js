@@ -16,7 +16,7 @@ export class Filters {
     form.addEventListener('submit', (event) => { event.preventDefault(); this.changed(0); });
     form.addEventListener('change', () => this.changed(0));
     form.addEventListener('input', (event) => event.target.type === 'search' && this.changed(TYPING_MS));
-    this.clear.addEventListener('click', () => { this.show(''); this.changed(0); });
+    this.clear.addEventListener('click', () => { showFilters(this.form, new URLSearchParams()); this.changed(0); });
     this.more.open = window.innerWidth >= WIDE;
   }
 

@@ -10,9 +10,9 @@ const PAGE = 50;
 const LARGEST = 100;
 
 export class Queue {
-  /** `onOpen(id)` opens a ticket. */
-  constructor(node, onOpen) {
-    Object.assign(this, { node, onOpen, tickets: [], cursor: null, open: '', run: 0 });
+  /** `known`: how many parts of a place all tickets share; `onOpen(id)` opens a ticket. */
+  constructor(node, known, onOpen) {
+    Object.assign(this, { node, known, onOpen, tickets: [], cursor: null, open: '', run: 0 });
     this.rows = node.querySelector('.js-rows');
     this.count = node.querySelector('.js-count');
     this.next = node.querySelector('.js-next');
@@ -110,7 +110,7 @@ export class Queue {
     const late = lateness(ticket);
     const item = fillSlots(copyOf('js-row'), {
       number: ticket.number, late: late && word('late', late), urgency: ticket.urgency === 'normal' ? '' : ticket.urgency_name,
-      state: ticket.state_name, place: place(ticket), due: due(ticket), holder: holder(ticket),
+      state: ticket.state_name, place: place(ticket, this.known), due: due(ticket, 'left'), holder: holder(ticket),
     });
     const link = item.firstElementChild;
     link.href = addressOf(this.filters, ticket.id);

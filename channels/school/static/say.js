@@ -31,8 +31,9 @@ export function who({ by_name: name, role }) {
   return phrase(word('who', isPlain ? 'plain' : 'named'), { name, role: title });
 }
 
-export function place({ city, district, school }) {
-  return [wordOr('city', city), district || word('place', 'unknown'), school].filter(Boolean).join(' · ');
+/** Where it is; the first `known` parts, which are always the same for the reader, are left out. */
+export function place({ city, district, school }, known) {
+  return [wordOr('city', city), district || word('place', 'unknown'), school].slice(known || 0).filter(Boolean).join(' · ');
 }
 
 export function holder(ticket) {
@@ -45,10 +46,11 @@ export function lateness(ticket) {
   return ticket.late ? 'late' : (ticket.late_soon && 'soon') || '';
 }
 
-export function due(ticket) {
+/** Until when; `kind` is `due` in full, or `left` as a list has it. */
+export function due(ticket, kind) {
   const awaited = ['new', 'assigned', 'working'].includes(ticket.state);
   const name = awaited ? (ticket.late && 'late') || 'waiting' : ticket.state;
-  return phrase(word('due', name), { due: when(ticket.due_at), hours: Math.round(ticket.hours_left * 10) / 10 });
+  return phrase(word(kind, name), { due: when(ticket.due_at), hours: Math.round(ticket.hours_left * 10) / 10 });
 }
 
 /** Shows a text in a node, or hides the node. */

@@ -96,7 +96,7 @@ export class Talk {
 
   add(lines) {
     lines.filter(({ seq }) => seq > this.last).forEach((line) => {
-      this.lines.appendChild(lineOf(line));
+      this.lines.appendChild(lineOf(line, this.lines.lastElementChild));
       this.last = line.seq;
     });
     this.lines.scrollTop = this.lines.scrollHeight;

@@ -72,7 +72,7 @@ export class TicketPane {
     this.part('place').textContent = place(ticket);
     this.part('team').textContent = ticket.team;
     this.part('holder').textContent = holder(ticket);
-    this.part('due').textContent = due(ticket);
+    this.part('due').textContent = due(ticket, 'due');
     this.part('guidance').hidden = !ticket.guidance;
     this.part('guidance-text').textContent = ticket.guidance;
     showCourse(this.part('course'), ticket, seen);
