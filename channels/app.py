@@ -28,9 +28,11 @@ from channels.keys import TokenKeys
 from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
+from channels.school.routes import make_router as make_school_router
 from channels.services import Services
 from channels.staff import routes as staff_routes
 from channels.staff.door import StaffDoor
+from channels.tickets import live as tickets_live
 from channels.tickets import routes as tickets_routes
 from channels.tickets.announcing import keep_announcing
 from channels.tickets.climbing import keep_climbing
@@ -122,7 +124,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.state.news = news_desk
     for router in (parents.router, handover.router, suggestions.make_router(desk), cases.router, news.router):
         app.include_router(router)
-    for router in (tickets_routes.router, health.router):
+    for router in (tickets_live.router, tickets_routes.router, health.router):
         app.include_router(router)
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))
@@ -130,6 +132,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.include_router(make_demo_router(settings))
     staff_routes.install(app, settings)
     app.include_router(make_hotline_router(desk))
+    app.include_router(make_school_router(desk))
     check_routes(app)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)

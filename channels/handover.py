@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from channels.access import Allowed
 from channels.messages import PRINTABLE
 from channels.services import services
+from channels.tickets.routes import reach_of
 from conversations import handover
 from conversations.audit import Look
 from conversations.handover import Hold, Ownership, Person
@@ -126,14 +127,17 @@ async def _hold(request: Request, conversation_id: str, who: Staff, fence: int) 
 
 
 async def _within(request: Request, conversation_id: str, who: Staff) -> Ownership:
-    """Return who owns a conversation of the caller's scope.
+    """Return who owns a conversation of the caller's scope, or of a ticket that the caller may see.
 
     Raises:
         NotFoundError: there is no such conversation, or it is another city's or district's; the two read the same.
     """
     store = services(request).desk.store
     now = await store.call(handover.ownership, store.engine, conversation_id)
-    if not _covers(who, now.scope):
+    tickets = services(request).desk.tickets
+    if not _covers(who, now.scope) and not await store.call(
+        tickets.reaches_conversation, conversation_id, reach_of(who)
+    ):
         raise NotFoundError(handover.NOT_FOUND)
     return now
 

@@ -117,6 +117,21 @@ class TicketDesk:
         with self._engine.connect() as connection:
             return self._file(connection, self._found(connection, ticket_id, reach))
 
+    def find(self, ticket_id: str, reach: Reach) -> Ticket:
+        """Return a ticket without its course.
+
+        Raises:
+            NotFoundError: there is none, or not for this reader.
+        """
+        with self._engine.connect() as connection:
+            return self._found(connection, ticket_id, reach)
+
+    def reaches_conversation(self, conversation_id: str, reach: Reach) -> bool:
+        """Whether a ticket of the reach belongs to the conversation."""
+        mine = select(TICKETS.c.id).where(TICKETS.c.conversation_id == conversation_id, *reach.where()).limit(1)
+        with self._engine.connect() as connection:
+            return connection.execute(mine).one_or_none() is not None
+
     def listed(self, wanted: Filter, reach: Reach, now: datetime) -> Page:
         """Return one page of the tickets that the reader may see: those to answer first come first."""
         with self._engine.connect() as connection:

@@ -94,3 +94,15 @@ class OutboxRow(Base):
     to_parent: Mapped[bool] = mapped_column(Boolean)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     announced_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class TicketWatcherRow(Base):
+    """Somebody who has a ticket open; a row that is not renewed counts no more, and goes with anybody's next."""
+
+    __tablename__ = "ticket_watchers"
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"), primary_key=True)
+    staff: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60))
+    role: Mapped[str] = mapped_column(String(10))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

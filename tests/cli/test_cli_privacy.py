@@ -86,6 +86,7 @@ def test_counts_are_all_that_is_said(log: AuditLog) -> None:
         "ticket_messages": 0,
         "ticket_events": 0,
         "outbox": 0,
+        "ticket_watchers": 0,
     }
     assert log.verify().rows == 3
     assert log.verify().ok

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from looking import KEY, a_look
-from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy import Engine, event, func, insert, select, text
 
 from conversations import handover, purge
 from conversations.audit import AuditLog
@@ -35,11 +35,12 @@ from core.scope import Scope
 from escalation.desk import Draft, TicketDesk
 from escalation.routing import own_rules
 from escalation.rules import Actor, Place
+from escalation.tables import TicketWatcherRow
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
 CONVERSATION_TABLES |= {"announcements", "case_waits", "handovers", "staff_message_keys", "kept_news"}
-CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox"}
+CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox", "ticket_watchers"}
 Ago = Callable[[int], None]
 
 
@@ -89,12 +90,19 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     news.announce(conversation.id, f"change:{turn.number}", [TextMessage(text=words)], clock.now())
     news.wait_for_backend(conversation.id, clock.now())
     draft = Draft(turn.id, Place("chongqing", "渝北区"), words, conversation_id=conversation.id)
-    TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
+    ticket, _ = TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
+    looks_at(store.engine, ticket.id)
     news.keep(KeptNews(conversation.id, "A-1", "change:1"), clock.now())
     person = Person("staff-1", "agent")
     hold = Hold(conversation.id, person, handover.take_over(store.engine, conversation.id, person))
     handover.say(store.engine, hold, words, "key")
     handover.hand_back(store.engine, hold, words)
+
+
+def looks_at(engine: Engine, ticket_id: str) -> None:
+    row = {"ticket_id": ticket_id, "staff": "staff-1", "name": "某某", "role": "school", "seen_at": clock.now()}
+    with engine.begin() as connection:
+        connection.execute(insert(TicketWatcherRow), row)
 
 
 def rows(engine: Engine) -> Counter[str]:

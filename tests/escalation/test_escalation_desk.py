@@ -473,7 +473,13 @@ class TestPurge:
         kept = give(desk, made(desk, "k-new"), "claim")
         before: datetime = NOW + timedelta(days=1)
         counts = count_tickets(engine, before)
-        assert counts == {"tickets": 53, "ticket_messages": 53, "ticket_events": 106, "outbox": 106}
+        assert counts == {
+            "tickets": 53,
+            "ticket_messages": 53,
+            "ticket_events": 106,
+            "outbox": 106,
+            "ticket_watchers": 0,
+        }
         assert purge_tickets(engine, before, pause=0) == counts
         assert rows(engine) == [1, 1, 3, 3]
         assert desk.read(kept.id, Reach()).ticket == kept

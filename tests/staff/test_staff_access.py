@@ -74,8 +74,13 @@ EXPECTED = {
     "POST /api/v1/calls/{call_id}/events": "agent",
     "POST /api/v1/calls/{call_id}/end": "agent",
     "POST /api/v1/calls/{call_id}/escalate": "agent",
+    "GET /school": "agent school district city",
+    "GET /school/static/{version}/{name}": "public",
     "POST /api/v1/tickets": "agent school district city",
     "GET /api/v1/tickets": "agent school district city",
+    "GET /api/v1/tickets/events": "agent school district city",
+    "GET /api/v1/tickets/{ticket_id}/conversation": "agent school district city",
+    "POST /api/v1/tickets/{ticket_id}/presence": "agent school district city",
     "GET /api/v1/tickets/{ticket_id}": "agent school district city",
     "POST /api/v1/tickets/{ticket_id}/claim": "school district city",
     "POST /api/v1/tickets/{ticket_id}/release": "school district city",
@@ -87,7 +92,7 @@ EXPECTED = {
     "POST /api/v1/tickets/{ticket_id}/close": "school district city",
     "POST /api/v1/tickets/{ticket_id}/reopen": "agent school district city",
 }
-PAGES = {"GET /staff", "GET /hotline", "POST /staff/sign-out"}
+PAGES = {"GET /staff", "GET /hotline", "GET /school", "POST /staff/sign-out"}
 STAFF_ROUTES = sorted(route for route, may in EXPECTED.items() if may.split()[0] in ROLES)
 # What a form that another site or an old page sends is told; nobody is signed in by it.
 FORMS = {"POST /staff/sign-in", "POST /staff/demo"}

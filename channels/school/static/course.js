@@ -1,0 +1,25 @@
+// What happened to a ticket: its steps with what was said at each, oldest first.
+
+import { when, who, wordOr } from './say.js';
+import { copyOf, fillSlots, keepParts } from './template.js';
+import { word } from './words.js';
+
+function step(event, message, isNew) {
+  const item = keepParts(copyOf('js-step'), { words: message });
+  fillSlots(item, { time: when(event.at), step: wordOr('step', event.kind), who: who(event), why: event.why });
+  item.classList.toggle('step--new', isNew);
+  if (message) {
+    fillSlots(item, { label: word('message', message.kind), text: message.text });
+    item.querySelector('.words').dataset.kind = message.kind;
+  }
+  return item;
+}
+
+/** Fills the list; steps after version `seen` are marked as new. */
+export function showCourse(list, ticket, seen) {
+  list.textContent = '';
+  const words = new Map(ticket.messages.map((message) => [message.version, message]));
+  ticket.events.forEach((event) => {
+    list.appendChild(step(event, words.get(event.version), event.version > seen));
+  });
+}
