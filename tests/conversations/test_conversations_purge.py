@@ -340,9 +340,11 @@ def test_service_goes_on_while_the_purge_runs(store: ConversationStore, engine: 
 
     serving = threading.Thread(target=serve)
     serving.start()
-    counts = purge.purge(engine, idle())
-    purged.set()
-    serving.join()
+    try:
+        counts = purge.purge(engine, idle())
+    finally:
+        purged.set()  # else a purge that fails would leave the thread serving for ever
+        serving.join()
     assert (counts["conversations"], failed) == (150, [])
     assert turns >= 10
 
