@@ -71,9 +71,7 @@ class Team:
             **more,
         )
         self.contexts.append(context)
-        session = StaffSessions(self.engine, self.service.settings).open(who)
-        where = {"domain": "127.0.0.1", "path": "/", "secure": True, "httpOnly": True, "sameSite": "Lax"}
-        context.add_cookies([{"name": SESSION, "value": session, **where}])  # type: ignore[list-item]
+        self.sign_in(context, who)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -82,6 +80,12 @@ class Team:
         page.wait_for_selector(".js-count:not(:empty)")
         page.wait_for_selector(".js-live[data-state=on]")
         return page
+
+    def sign_in(self, context: BrowserContext, who: Staff) -> None:
+        """Give a browser a new session."""
+        session = StaffSessions(self.engine, self.service.settings).open(who)
+        where = {"domain": "127.0.0.1", "path": "/", "secure": True, "httpOnly": True, "sameSite": "Lax"}
+        context.add_cookies([{"name": SESSION, "value": session, **where}])  # type: ignore[list-item]
 
     def _note(self, line: ConsoleMessage, expected: str) -> None:
         if line.type == "error" and expected not in line.text:

@@ -169,6 +169,22 @@ class TestAnswering:
         page.get_by_role("button", name="放入备注").first.click()
         page.click("#form-note [type=submit]")
         expect(page.locator(".js-status")).to_have_text("已保存备注。")
+        page.goto("/staff")
+        page.get_by_role("link", name="我提交的工单").click()
+        expect(page.locator(".row")).to_have_count(1)
+
+    def test_a_session_that_ended_costs_no_text_and_a_new_one_goes_on(self, team: Team) -> None:
+        ticket, wang = team.make(), team.hire("王老师")
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="Failed to load")
+        page.click(".js-act[data-act=note]")
+        page.fill("#form-note textarea", "家长上午来过电话")
+        page.context.clear_cookies()
+        page.click("#form-note [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("登录已失效，没有发出；您写的内容还在")
+        expect(page.locator("#form-note textarea")).to_have_value("家长上午来过电话")
+        team.sign_in(page.context, wang)  # as if in another tab: the session has another secret
+        page.click("#form-note [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已保存备注。")
 
 
 class TestTwo:

@@ -75,6 +75,7 @@ def talked(store: ConversationStore, guardian: str | None = None, words: str = "
         expires = clock.now() + timedelta(minutes=10)
         store.sign_in(conversation.id, guardian, "chongqing", f"jti-{conversation.id}", expires)
     say(store, conversation, words)
+    look_at_ticket_of(store.engine, conversation)
     return store.get(conversation.id)
 
 
@@ -90,8 +91,7 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     news.announce(conversation.id, f"change:{turn.number}", [TextMessage(text=words)], clock.now())
     news.wait_for_backend(conversation.id, clock.now())
     draft = Draft(turn.id, Place("chongqing", "渝北区"), words, conversation_id=conversation.id)
-    ticket, _ = TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
-    looks_at(store.engine, ticket.id)
+    TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
     news.keep(KeptNews(conversation.id, "A-1", "change:1"), clock.now())
     person = Person("staff-1", "agent")
     hold = Hold(conversation.id, person, handover.take_over(store.engine, conversation.id, person))
@@ -99,8 +99,10 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     handover.hand_back(store.engine, hold, words)
 
 
-def looks_at(engine: Engine, ticket_id: str) -> None:
-    row = {"ticket_id": ticket_id, "staff": "staff-1", "name": "某某", "role": "school", "seen_at": clock.now()}
+def look_at_ticket_of(engine: Engine, conversation: Conversation) -> None:
+    ticket = TicketDesk(engine, own_rules()).of_conversation(conversation.id)
+    assert ticket
+    row = {"ticket_id": ticket.id, "staff": "staff-1", "name": "某某", "role": "school", "seen_at": clock.now()}
     with engine.begin() as connection:
         connection.execute(insert(TicketWatcherRow), row)
 
@@ -340,9 +342,11 @@ def test_service_goes_on_while_the_purge_runs(store: ConversationStore, engine: 
 
     serving = threading.Thread(target=serve)
     serving.start()
-    counts = purge.purge(engine, idle())
-    purged.set()
-    serving.join()
+    try:
+        counts = purge.purge(engine, idle())
+    finally:
+        purged.set()  # else a purge that fails would leave the thread serving for ever
+        serving.join()
     assert (counts["conversations"], failed) == (150, [])
     assert turns >= 10
 
