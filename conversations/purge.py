@@ -26,6 +26,7 @@ BATCH = 50
 """Conversations erased in one transaction, and half the pseudonyms that are looked through in one."""
 PAUSE = 0.05
 """Seconds between two transactions, in which the service has the database to itself."""
+_TRIES = 20
 
 _HAS_CONVERSATION = exists().where(ConversationRow.id == PseudonymUseRow.conversation_id)
 _USED = exists().where(PseudonymUseRow.pseudonym == PseudonymRow.pseudonym)
@@ -114,9 +115,11 @@ def compact(engine: Engine) -> None:
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM")
-        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-    if busy:
-        raise HelpdeskError("all is deleted, but the database was too busy to erase the bytes: run the purge again")
+        for _ in range(_TRIES):  # somebody may be reading just now
+            if not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+                return
+            time.sleep(PAUSE)
+    raise HelpdeskError("all is deleted, but the database was too busy to erase the bytes: run the purge again")
 
 
 def _end_other_uses(engine: Engine, what: Erased, some: Sequence[str]) -> None:
