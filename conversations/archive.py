@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,17 @@ from core.private_files import written_whole
 FORMAT: Final = 1
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1_000_000
-_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_DAMAGE = (
+    BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    LookupError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 """What reading a damaged zip may raise."""
 
 
@@ -139,7 +150,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         archive = ZipFile(path)
     except OSError as error:
         raise BackupFileError(f"cannot read {path}: {error.strerror}") from error
-    except BadZipFile as error:
+    except _DAMAGE as error:
         raise BackupFileError(f"{path} is no backup, or was cut off") from error
     with archive:
         yield Archive(path, archive, _manifest(path, archive))
