@@ -162,7 +162,9 @@ class TicketCard(_Shape):
 
     id: str
     number: str
-    happened: Literal["dispatch", "climb", "reply", "ask_parent", "transfer", "resolve", "close", "reopen", "add"]
+    happened: Literal[
+        "dispatch", "climb", "inform", "reply", "ask_parent", "transfer", "resolve", "close", "reopen", "add",
+    ]  # fmt: skip
     state: str
     team: str
     due_at: datetime | None = None
