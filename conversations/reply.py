@@ -234,7 +234,8 @@ class TicketForm(_Shape):
 class Memory(_Shape):
     """What a conversation remembers from turn to turn, beside its scope.
 
-    `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer.
+    `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer; `notice`: which
+    text of which incident was told last.
     """
 
     last_question: str | None = None
@@ -248,6 +249,7 @@ class Memory(_Shape):
     clarified_last: bool = False
     child: int | None = None
     form: TicketForm | None = None
+    notice: str | None = None
 
 
 class Reply(_Shape):
