@@ -22,10 +22,12 @@ Open = Literal["public", "parent", "network", "backend"]
 ANY_STAFF: frozenset[Role] = frozenset(ROLES)
 AGENT: frozenset[Role] = frozenset({"agent"})
 TEAMS: frozenset[Role] = frozenset({"school", "district", "city"})
+OFFICES: frozenset[Role] = frozenset({"district", "city"})
 ADVISERS: frozenset[Role] = frozenset({"agent", "school", "district", "city"})
 """Who speaks with parents."""
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
 _CALL = "/api/v1/calls/{call_id}"
+_INCIDENTS = "/api/v1/incidents"
 _TICKETS = "/api/v1/tickets"
 _TICKET = f"{_TICKETS}/{{ticket_id}}"
 
@@ -94,6 +96,12 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("POST", f"{_TICKET}/resolve"): TEAMS,
     ("POST", f"{_TICKET}/close"): TEAMS,
     ("POST", f"{_TICKET}/reopen"): AGENT | TEAMS,
+    ("POST", _INCIDENTS): OFFICES,
+    ("GET", _INCIDENTS): AGENT | TEAMS,
+    ("GET", f"{_INCIDENTS}/proposals"): OFFICES,
+    ("GET", f"{_INCIDENTS}/{{incident_id}}"): AGENT | TEAMS,
+    ("POST", f"{_INCIDENTS}/{{incident_id}}/text"): OFFICES,
+    ("POST", f"{_INCIDENTS}/{{incident_id}}/close"): OFFICES,
 }
 
 

@@ -162,7 +162,9 @@ class TicketCard(_Shape):
 
     id: str
     number: str
-    happened: Literal["dispatch", "climb", "reply", "ask_parent", "transfer", "resolve", "close", "reopen", "add"]
+    happened: Literal[
+        "dispatch", "climb", "inform", "reply", "ask_parent", "transfer", "resolve", "close", "reopen", "add",
+    ]  # fmt: skip
     state: str
     team: str
     due_at: datetime | None = None
@@ -232,7 +234,8 @@ class TicketForm(_Shape):
 class Memory(_Shape):
     """What a conversation remembers from turn to turn, beside its scope.
 
-    `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer.
+    `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer; `notice`: which
+    text of which incident was told last.
     """
 
     last_question: str | None = None
@@ -246,6 +249,7 @@ class Memory(_Shape):
     clarified_last: bool = False
     child: int | None = None
     form: TicketForm | None = None
+    notice: str | None = None
 
 
 class Reply(_Shape):

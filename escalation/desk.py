@@ -19,6 +19,18 @@ from core import clock
 from core.errors import IllegalTransitionError, NotFoundError, VersionConflictError
 from core.privacy import mask_personal_data
 from escalation import outbox
+from escalation.incident_desk import IncidentDesk
+from escalation.incidents import (
+    INCIDENTS,
+    LINKS,
+    TEXTS,
+    Incident,
+    Matter,
+    incident_of_ticket,
+    nearest,
+    open_incidents,
+    unlinked,
+)
 from escalation.listing import Filter, Page, Reach, page_of
 from escalation.routing import Need, RuleBook
 from escalation.rows import EVENTS, MESSAGES, TICKETS, columns_of, event_of, message_of, ticket_of
@@ -38,6 +50,8 @@ from escalation.rules import (
 
 _TRIES = 5
 _BATCH = 100
+_TOLD_AT_ONCE = 10
+"""Tickets that are told of incidents in one call, which the embedded database's event loop waits for."""
 _NONE_SUCH = "没有这张工单。"
 
 
@@ -66,12 +80,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class TicketFile:
-    """A ticket with all that was said and done, oldest first, and what the rules tell who works on it."""
+    """A ticket with all that was said and done, oldest first, what the rules tell who works on it, and its incident."""
 
     ticket: Ticket
     messages: tuple[Message, ...]
     events: tuple[Event, ...]
     guidance: str
+    incident: Incident | None = None
 
 
 class StaleTicketError(VersionConflictError):
@@ -88,10 +103,14 @@ class TicketDesk:
     Args:
         engine: the migrated database.
         book: the rules.
+
+    Attributes:
+        incidents: failures that many tickets report.
     """
 
     def __init__(self, engine: Engine, book: RuleBook) -> None:
         self._engine, self.book = engine, book
+        self.incidents = IncidentDesk(engine, book.routing.incidents)
 
     def create(self, draft: Draft, by: Actor) -> tuple[Ticket, bool]:
         """Make a ticket and send it where the rules say; return it, and whether it is new.
@@ -213,6 +232,65 @@ class TicketDesk:
         )
         return sum(self._move_all(where, name, why, now) for where, name, why in steps)
 
+    def tell_incidents(self, now: datetime) -> int:
+        """Link the tickets that open incidents cover, and tell linked ones each text of theirs once, in its order.
+
+        Works in small batches of one transaction each ticket; what is left, or was cut off, the next call goes on
+        with. Also brings `incidents.open_now` up to date. Returns how many steps it took; 0: nothing is left.
+        """
+        self.incidents.refresh()
+        linked = sum(self._link_covered(incident) for incident in self.incidents.open_now)
+        behind = select(LINKS.c.ticket_id).join(INCIDENTS, INCIDENTS.c.id == LINKS.c.incident_id)
+        behind = behind.where(LINKS.c.told < INCIDENTS.c.version).order_by(LINKS.c.ticket_id).limit(_TOLD_AT_ONCE)
+        with self._engine.connect() as connection:
+            ids = connection.execute(behind).scalars().all()
+        return linked + sum(self._tell_next(ticket_id, now) for ticket_id in ids)
+
+    def _link_covered(self, incident: Incident) -> int:
+        linked, some = 0, select(TICKETS.c.id).where(unlinked(incident)).limit(_TOLD_AT_ONCE)
+        with self._engine.connect() as connection:
+            ids = connection.execute(some).scalars().all()
+        for ticket_id in ids:
+            link = {"ticket_id": ticket_id, "incident_id": incident.id, "told": 0}
+            try:
+                with self._engine.begin() as connection:
+                    ticket = self._held(connection, ticket_id)
+                    known = open_incidents(connection, INCIDENTS.c.since <= ticket.created_at)
+                    best = nearest(known, matter_of(ticket))
+                    if best and best.id == incident.id:  # else it is closed by now, or a nearer one takes the ticket
+                        connection.execute(insert(LINKS), {**link, "told": best.version - 1})
+                        linked += 1
+            except (IntegrityError, NotFoundError):
+                continue  # another process has linked it, or it was erased in this moment
+        return linked
+
+    def _tell_next(self, ticket_id: str, now: datetime) -> bool:
+        """Tell a ticket the next text of its incident; return whether there was a step to take.
+
+        A settled ticket is passed over: should it be reopened, it is told what comes then.
+        """
+        mine = LINKS.c.ticket_id == ticket_id
+        with self._engine.begin() as connection:
+            if not connection.execute(update(LINKS).where(mine).values(told=LINKS.c.told)).rowcount:
+                return False  # erased in this moment
+            incident = incident_of_ticket(connection, ticket_id)
+            told = connection.execute(select(LINKS.c.told).where(mine)).scalar_one()
+            if incident is None or told >= incident.version:
+                return False
+            ticket = self._held(connection, ticket_id)
+            if ticket.settled_at:
+                connection.execute(update(LINKS).where(mine).values(told=incident.version))
+                return True
+            same = (TEXTS.c.incident_id == incident.id) & (TEXTS.c.version == told + 1)
+            text = connection.execute(select(TEXTS.c.text).where(same)).scalar_one()
+            self._informed(connection, ticket, incident, text, now)
+            connection.execute(update(LINKS).where(mine).values(told=told + 1))
+            return True
+
+    def _informed(self, connection: Connection, ticket: Ticket, incident: Incident, text: str, now: datetime) -> Ticket:
+        command = Command("inform", ticket.version, text=text, why=incident.title)
+        return self._moved(connection, ticket, command, SYSTEM, now)
+
     def _move_all(self, where: Any, name: Any, why: str, now: datetime) -> int:
         with self._engine.connect() as connection:
             rows = connection.execute(select(TICKETS).where(where).order_by(TICKETS.c.due_at).limit(_BATCH)).all()
@@ -253,7 +331,17 @@ class TicketDesk:
         connection.execute(insert(TICKETS), {**columns_of(ticket), "client_key": draft.key})
         event = Event(1, "create", by, now, "", None, "new", None, ticket.level)
         self._keep(connection, Moved(ticket, event, Message(1, "question", by, now, draft.question)))
-        return self._moved(connection, ticket, Command("dispatch", 1, why=route.because), SYSTEM, now)
+        ticket = self._moved(connection, ticket, Command("dispatch", 1, why=route.because), SYSTEM, now)
+        return self._attached(connection, ticket, now)
+
+    def _attached(self, connection: Connection, ticket: Ticket, now: datetime) -> Ticket:
+        """Link a new ticket to the open incident that covers it, and tell its present text."""
+        incident = nearest(open_incidents(connection, INCIDENTS.c.city == ticket.place.city), matter_of(ticket))
+        if incident is None:
+            return ticket
+        link = {"ticket_id": ticket.id, "incident_id": incident.id, "told": incident.version}
+        connection.execute(insert(LINKS), link)
+        return self._informed(connection, ticket, incident, incident.text, now)
 
     def _moved(self, connection: Connection, ticket: Ticket, command: Command, by: Actor, now: datetime) -> Ticket:
         """Keep what a command leads to; the row must still have the version that the command was meant for."""
@@ -315,6 +403,7 @@ class TicketDesk:
             tuple(map(message_of, messages)),
             tuple(map(event_of, events)),
             self.book.guidance(need_of(ticket)),
+            incident_of_ticket(connection, ticket.id),
         )
 
 
@@ -325,6 +414,11 @@ class _OvertakenError(Exception):
 def need_of(ticket: Ticket) -> Need:
     """Return what routing needs to know of a ticket."""
     return Need(ticket.place, ticket.entry, ticket.branch, ticket.topic, ticket.urgency, ticket.closes_at)
+
+
+def matter_of(ticket: Ticket) -> Matter:
+    """Return what a ticket reports, as incidents count it."""
+    return Matter(ticket.place.city, ticket.place.district, ticket.topic, ticket.entry)
 
 
 def _number() -> str:

@@ -22,7 +22,7 @@ from escalation.tables import OutboxRow
 _OUTBOX = cast("Table", OutboxRow.__table__)
 _CONVERSATIONS = cast("Table", ConversationRow.__table__)
 _TO_PARENT: frozenset[Name] = frozenset(
-    {"dispatch", "climb", "reply", "ask_parent", "transfer", "resolve", "close", "reopen"}
+    {"dispatch", "climb", "inform", "reply", "ask_parent", "transfer", "resolve", "close", "reopen"}
 )
 """Steps that a parent is told of, unless they took them themselves."""
 

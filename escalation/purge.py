@@ -9,9 +9,12 @@ from sqlalchemy import Engine, and_
 from conversations.purge import PAUSE, Counts
 from conversations.purge_aged import Aged, count_aged, purge_aged
 from escalation.rows import TICKETS
-from escalation.tables import OutboxRow, TicketEventRow, TicketMessageRow, TicketWatcherRow
+from escalation.tables import IncidentTicketRow, OutboxRow, TicketEventRow, TicketMessageRow, TicketWatcherRow
 
-_HANG_ON = tuple(row.__table__.c.ticket_id for row in (OutboxRow, TicketEventRow, TicketMessageRow, TicketWatcherRow))
+_HANG_ON = tuple(
+    row.__table__.c.ticket_id
+    for row in (IncidentTicketRow, OutboxRow, TicketEventRow, TicketMessageRow, TicketWatcherRow)
+)
 
 
 def count_tickets(engine: Engine, before: datetime) -> Counts:

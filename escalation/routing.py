@@ -103,6 +103,13 @@ class Closing(_Strict):
     closes_at: AwareDatetime
 
 
+class Piling(_Strict):
+    """When similar tickets of a district count as one failure: so many within so many minutes."""
+
+    tickets: int = Field(5, ge=2)
+    minutes: int = Field(60, ge=1)
+
+
 class Routing(_Strict):
     """All of `routing.yml`."""
 
@@ -113,6 +120,7 @@ class Routing(_Strict):
     climb_after: float = Field(gt=0, lt=1)
     warn_after: float = Field(gt=0, lt=1)
     closings: tuple[Closing, ...] = ()
+    incidents: Piling = Piling()
 
     @model_validator(mode="after")
     def _complete(self) -> Routing:

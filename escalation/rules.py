@@ -17,14 +17,14 @@ Level = Literal["school", "district", "city"]
 Urgency = Literal["normal", "soon", "urgent"]
 Role = Literal["parent", "agent", "school", "district", "city", "system"]
 Act = Literal["claim", "release", "reply", "ask_parent", "note", "transfer", "resolve", "close", "reopen"]
-Name = Literal["dispatch", "climb", "add"] | Act
+Name = Literal["dispatch", "climb", "add", "inform"] | Act
 MessageKind = Literal["question", "parent", "reply", "ask", "note"]
 
 STATES: tuple[State, ...] = get_args(State)
 LEVELS: tuple[Level, ...] = get_args(Level)
 URGENCIES: tuple[Urgency, ...] = get_args(Urgency)
 ACTS: tuple[Act, ...] = get_args(Act)
-NAMES: tuple[Name, ...] = ("dispatch", "climb", "add", *ACTS)
+NAMES: tuple[Name, ...] = ("dispatch", "climb", "add", "inform", *ACTS)
 REOPEN_WITHIN = timedelta(days=7)
 """How long after a ticket was resolved the parent may have it reopened."""
 
@@ -35,6 +35,7 @@ FROM: dict[Name, frozenset[State]] = {
     "dispatch": frozenset({"new"}),
     "climb": frozenset({"assigned"}),
     "add": _UNSETTLED,
+    "inform": _UNSETTLED,
     "claim": frozenset({"assigned", "waiting_parent", "replied"}),
     "release": _IN_HAND,
     "reply": _IN_HAND,
@@ -60,11 +61,17 @@ _LETS_GO: frozenset[Name] = frozenset({"release", "transfer", "resolve", "reopen
 _MAY: dict[Role, frozenset[Name]] = {
     "parent": frozenset({"add", "resolve", "reopen"}),
     "agent": frozenset({"note", "reopen"}),
-    "system": frozenset({"dispatch", "climb", "release", "close"}),
-    **dict.fromkeys(LEVELS, frozenset(NAMES) - {"dispatch", "climb", "add"}),
+    "system": frozenset({"dispatch", "climb", "inform", "release", "close"}),
+    **dict.fromkeys(LEVELS, frozenset(NAMES) - {"dispatch", "climb", "add", "inform"}),
 }
-_SAYS: dict[Name, MessageKind] = {"add": "parent", "reply": "reply", "ask_parent": "ask", "resolve": "reply"}
-_NEEDS_TEXT: frozenset[Name] = frozenset({"add", "reply", "ask_parent", "note"})
+_SAYS: dict[Name, MessageKind] = {
+    "add": "parent",
+    "inform": "reply",
+    "reply": "reply",
+    "ask_parent": "ask",
+    "resolve": "reply",
+}
+_NEEDS_TEXT: frozenset[Name] = frozenset({"add", "inform", "reply", "ask_parent", "note"})
 _NEEDS_WHY: frozenset[Name] = frozenset({"transfer", "reopen"})
 
 
@@ -138,7 +145,8 @@ class Command:
     """What somebody wants to happen to the version that they saw.
 
     Args:
-        text: the message; `add`, `reply`, `ask_parent` and `note` need one.
+        name: `inform` tells the parent of an incident: whoever works on the ticket goes on undisturbed.
+        text: the message; `add`, `inform`, `reply`, `ask_parent` and `note` need one.
         why: the reason; `transfer` and `reopen` need one.
         to, district, school: where `transfer` leads; a district or school that is not given stays.
     """

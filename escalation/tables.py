@@ -106,3 +106,47 @@ class TicketWatcherRow(Base):
     name: Mapped[str] = mapped_column(String(60))
     role: Mapped[str] = mapped_column(String(10))
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class IncidentRow(Base):
+    """One failure that many parents report. `open_for`: what it covers while it is open, so that none is open twice."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    city: Mapped[str] = mapped_column(String(20))
+    district: Mapped[str | None] = mapped_column(String(60))
+    topic: Mapped[str] = mapped_column(String(40))
+    entry: Mapped[str | None] = mapped_column(String(10))
+    title: Mapped[str] = mapped_column(String(120))
+    text: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    open_for: Mapped[str | None] = mapped_column(String(200), unique=True)
+
+
+class IncidentTextRow(Base):
+    """What parents were told of an incident; one text for each version."""
+
+    __tablename__ = "incident_texts"
+
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    actor: Mapped[str] = mapped_column(String(200))
+    actor_name: Mapped[str] = mapped_column(String(60))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class IncidentTicketRow(Base):
+    """A ticket of an incident; `told` is the version of the incident whose text the ticket has had, 0: none."""
+
+    __tablename__ = "incident_tickets"
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), index=True)
+    told: Mapped[int] = mapped_column(Integer)

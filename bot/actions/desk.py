@@ -12,7 +12,7 @@ from bot.actions.entities import EntityReader, Named
 from bot.actions.words import Words
 from conversations.audit import AuditLog
 from conversations.news import NewsStore
-from conversations.reply import Intent, Memory, Message, Reply, TextMessage
+from conversations.reply import AnswerMessage, Intent, Memory, Message, Reply, TextMessage
 from conversations.storage import Conversation, ConversationStore, FinishedTurn, Turn
 from core.outcomes import Kind, Outcome
 from core.scope import City, Scope
@@ -20,6 +20,8 @@ from core.settings import Settings
 from enrollment.backend import EnrollmentBackend
 from enrollment.models import Application
 from escalation.desk import TicketDesk
+from escalation.incidents import Incident, Matter, nearest
+from escalation.rules import Place
 from knowledge.loader import Knowledge
 from retrieval.branches import BranchJudge
 from retrieval.judge import Judgement
@@ -124,7 +126,7 @@ async def finish(work: Work, act: Act) -> Outcome:
     """
     before = work.memory.pending
     work.memory.clarified_last = bool(before and before.ask == "which")
-    reply = await act(work)
+    reply = _noticed(work, await act(work))
     if work.memory.pending is before:
         work.memory.pending = None
     if reply.outcome in _NOT_ANSWERED:
@@ -137,3 +139,32 @@ async def finish(work: Work, act: Act) -> Outcome:
     if waiting:
         waiting.finished = finished
     return finished.outcome if finished else reply.outcome
+
+
+def _noticed(work: Work, reply: Reply) -> Reply:
+    """Return the reply with an office's notice, if it is about what an open incident covers; each text once.
+
+    The notice follows the answers, or leads a ticket's form; it asks no database.
+    """
+    answers = [n for n, one in enumerate(reply.messages) if isinstance(one, AnswerMessage)]
+    ids = [one.entry.id for one in reply.messages if isinstance(one, AnswerMessage)]
+    if reply.outcome is Outcome.TICKET_FORM and work.memory.form and work.memory.form.entry:
+        ids = [work.memory.form.entry]
+    incident = next(filter(None, (_incident_of(work, entry_id) for entry_id in ids)), None)
+    if incident is None or work.memory.notice == f"{incident.id}:{incident.version}":
+        return reply
+    work.memory.notice = f"{incident.id}:{incident.version}"
+    levels, place = work.desk.tickets.book.levels, Place(incident.matter.city, incident.matter.district)
+    office = levels.team("district" if place.district else levels.of(place.city)[-1], place)
+    told = work.say("incident_notice", place=place.district or "", office=office, text=incident.text)
+    after = answers[-1] + 1 if answers else 0
+    return reply.model_copy(update={"messages": [*reply.messages[:after], told, *reply.messages[after:]]})
+
+
+def _incident_of(work: Work, entry_id: str) -> Incident | None:
+    """Return the open incident of the conversation's place that covers an answer, or None."""
+    known, entry = work.desk.tickets.incidents.open_now, work.desk.knowledge.entries.get(entry_id)
+    if not known or entry is None:
+        return None
+    district = work.scope.district if work.scope.city == entry.city else None
+    return nearest(known, Matter(entry.city, district, entry.topic, entry.id))

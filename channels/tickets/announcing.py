@@ -1,4 +1,4 @@
-"""Bring the steps of tickets into their conversations, each once, in their order."""
+"""Bring the texts of incidents to their tickets, and the steps of tickets into their conversations, each once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from escalation.outbox import Announcement, Outbox
 log = logging.getLogger(__name__)
 ROUND = 1.0
 """Seconds between two rounds; several processes may run them at once."""
+_BATCHES = 50
+"""Batches of an incident's tickets in one round; then what is to be announced has its turn."""
 _REPLY_MISSING_AFTER = timedelta(seconds=60)
 """When a ticket that was made in a chat is told there, although the reply of the turn that made it never came."""
 
@@ -26,10 +28,18 @@ async def keep_announcing(desk: Desk, seconds: float = ROUND) -> None:
     outbox = Outbox(desk.store.engine)
     while True:
         try:
+            await _tell_incidents(desk)
             await _announce(desk, outbox)
         except SQLAlchemyError as error:
             log.warning("ticket announcements: %s", type(error).__name__)
         await asyncio.sleep(seconds)
+
+
+async def _tell_incidents(desk: Desk) -> None:
+    for _ in range(_BATCHES):
+        if not await desk.store.call(desk.tickets.tell_incidents, clock.now()):
+            return
+        await asyncio.sleep(0)
 
 
 async def _announce(desk: Desk, outbox: Outbox) -> None:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from channels.messages import PRINTABLE
 from core.scope import City
 from escalation.desk import TicketFile, need_of
+from escalation.incidents import Incident, IncidentState
 from escalation.listing import LARGEST_PAGE, Filter
 from escalation.routing import RuleBook
 from escalation.rules import Actor, Event, Level, MessageKind, Name, State, Ticket, Urgency, may
@@ -139,6 +140,14 @@ class EventView(BaseModel):
     level: Level
 
 
+class TicketIncident(BaseModel):
+    """The incident that a ticket belongs to."""
+
+    id: str
+    title: str
+    state: IncidentState
+
+
 class TicketView(TicketSummary):
     """A ticket with its course; `may` are the commands that the reader can give now."""
 
@@ -146,6 +155,7 @@ class TicketView(TicketSummary):
     may: tuple[Name, ...]
     call_id: str | None
     from_chat: bool
+    incident: TicketIncident | None
     messages: list[MessageView]
     events: list[EventView]
 
@@ -172,9 +182,14 @@ def view(file: TicketFile, book: RuleBook, by: Actor, now: datetime) -> TicketVi
         may=may(ticket, by, now, levels),
         call_id=ticket.call_id,
         from_chat=ticket.conversation_id is not None,
+        incident=_incident(file.incident) if file.incident else None,
         messages=[MessageView(**_said(one), kind=one.kind, text=one.text) for one in file.messages],
         events=[event_view(one) for one in file.events],
     )
+
+
+def _incident(incident: Incident) -> TicketIncident:
+    return TicketIncident(id=incident.id, title=incident.title, state=incident.state)
 
 
 def event_view(event: Event) -> EventView:

@@ -33,14 +33,17 @@ from core.errors import HelpdeskError
 from core.outcomes import Outcome
 from core.scope import Scope
 from escalation.desk import Draft, TicketDesk
+from escalation.incident_desk import NewIncident
+from escalation.incidents import Matter
+from escalation.listing import Reach
 from escalation.routing import own_rules
-from escalation.rules import Actor, Place
+from escalation.rules import Actor, Place, Ticket
 from escalation.tables import TicketWatcherRow
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
 CONVERSATION_TABLES |= {"announcements", "case_waits", "handovers", "staff_message_keys", "kept_news"}
-CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox", "ticket_watchers"}
+CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox", "ticket_watchers", "incident_tickets"}
 Ago = Callable[[int], None]
 
 
@@ -91,7 +94,8 @@ def say(store: ConversationStore, conversation: Conversation, words: str) -> Non
     news.announce(conversation.id, f"change:{turn.number}", [TextMessage(text=words)], clock.now())
     news.wait_for_backend(conversation.id, clock.now())
     draft = Draft(turn.id, Place("chongqing", "渝北区"), words, conversation_id=conversation.id)
-    TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
+    ticket, _ = TicketDesk(store.engine, own_rules()).create(draft, Actor("parent", "家长", "parent"))
+    belongs_to_an_incident(store.engine, ticket)
     news.keep(KeptNews(conversation.id, "A-1", "change:1"), clock.now())
     person = Person("staff-1", "agent")
     hold = Hold(conversation.id, person, handover.take_over(store.engine, conversation.id, person))
@@ -105,6 +109,14 @@ def look_at_ticket_of(engine: Engine, conversation: Conversation) -> None:
     row = {"ticket_id": ticket.id, "staff": "staff-1", "name": "某某", "role": "school", "seen_at": clock.now()}
     with engine.begin() as connection:
         connection.execute(insert(TicketWatcherRow), row)
+
+
+def belongs_to_an_incident(engine: Engine, ticket: Ticket) -> None:
+    """Open an incident of the ticket alone and close it, so that the next ticket has its own."""
+    desk, by = TicketDesk(engine, own_rules()).incidents, Actor("district-1", "某某", "district")
+    matter = Matter(ticket.place.city, ticket.place.district, ticket.topic)
+    incident = desk.open(NewIncident(matter, "故障", "正在抢修。", (ticket.id,)), by, Reach())
+    desk.close(incident.id, 1, "已恢复。", by, Reach())
 
 
 def rows(engine: Engine) -> Counter[str]:
@@ -208,6 +220,7 @@ class TestIdle:
         assert told == CONVERSATION_TABLES | {"pseudonyms"}
         others = {"audit_log", "audit_end", "pseudonym_uses", "webhook_nonces", "case_changes"}
         others |= {"staff", "staff_sessions", "staff_tokens", "calls", "call_events", "call_lookups"}
+        others |= {"incidents", "incident_texts"}  # what an office tells everybody, of nobody
         assert set(Base.metadata.tables) == told | others, "a new table: does the purge erase what it holds of people?"
 
 

@@ -479,6 +479,7 @@ class TestPurge:
             "ticket_events": 106,
             "outbox": 106,
             "ticket_watchers": 0,
+            "incident_tickets": 0,
         }
         assert purge_tickets(engine, before, pause=0) == counts
         assert rows(engine) == [1, 1, 3, 3]

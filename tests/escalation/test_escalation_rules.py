@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -214,6 +215,22 @@ def test_only_the_tickets_level_and_those_above_work_on_it(name: Act, role: Leve
     above = LEVELS.index(role) - LEVELS.index(level)
     expected = above >= 0 if not held else above > 0 and name == "release"
     assert (name in may(ticket, who, NOW, CHONGQING)) == expected
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_inform_is_the_systems_alone_and_changes_nothing_but_the_version(state: State) -> None:
+    holder = "school-1" if state == "working" else None
+    ticket = a_ticket(state=state, holder=holder, holder_name=holder and "王老师")
+    command = Command("inform", 2, text="刷脸系统正在抢修。", why="刷脸故障")
+    people = [who for who in PEOPLE if not refused(ticket, command, who, NOW, CHONGQING)]
+    assert people == ([] if state in ("resolved", "closed") else [SYSTEM])
+    if people:
+        moved = move(ticket, command, SYSTEM, NOW, CHONGQING)
+        assert moved.ticket == replace(ticket, version=3, updated_at=NOW)
+        assert moved.message
+        assert (moved.message.kind, moved.message.text) == ("reply", command.text)
+        with pytest.raises(IllegalTransitionError):
+            move(ticket, replace(command, text=" "), SYSTEM, NOW, CHONGQING)
 
 
 def test_agent_may_note_and_reopen_only() -> None:

@@ -91,6 +91,12 @@ EXPECTED = {
     "POST /api/v1/tickets/{ticket_id}/resolve": "school district city",
     "POST /api/v1/tickets/{ticket_id}/close": "school district city",
     "POST /api/v1/tickets/{ticket_id}/reopen": "agent school district city",
+    "POST /api/v1/incidents": "district city",
+    "GET /api/v1/incidents": "agent school district city",
+    "GET /api/v1/incidents/proposals": "district city",
+    "GET /api/v1/incidents/{incident_id}": "agent school district city",
+    "POST /api/v1/incidents/{incident_id}/text": "district city",
+    "POST /api/v1/incidents/{incident_id}/close": "district city",
 }
 PAGES = {"GET /staff", "GET /hotline", "GET /school", "POST /staff/sign-out"}
 STAFF_ROUTES = sorted(route for route, may in EXPECTED.items() if may.split()[0] in ROLES)

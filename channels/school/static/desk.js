@@ -4,6 +4,7 @@ import { addressOf, ticketOf } from './address.js';
 import { TICKETS, ask, problem } from './ask.js';
 import { Drafts } from './drafts.js';
 import { Filters } from './filters.js';
+import { Incidents } from './incidents.js';
 import { Line } from './line.js';
 import { Presence } from './presence.js';
 import { Queue } from './queue.js';
@@ -22,6 +23,7 @@ export class Desk {
     this.id = '';
     this.filters = new Filters(part('filters'), (value) => this.filtered(value));
     this.queue = new Queue(part('queue'), Number(known), (id) => this.go(id));
+    this.incidents = new Incidents(part('incidents'));
     const drafts = new Drafts(staff);
     this.pane = new TicketPane(part('ticket'), staff, drafts, { reload: () => this.reload(), done: () => this.renewSoon() });
     this.talk = new Talk(part('talk'), drafts);
@@ -37,6 +39,7 @@ export class Desk {
 
   start() {
     this.follow();
+    this.incidents.load();
     this.line.start();
   }
 
@@ -134,6 +137,9 @@ export class Desk {
       this.reload();
     }
     this.tellSession();
+    if (!this.queue.isSignedOut) {
+      this.incidents.load();
+    }
   }
 
   renewSoon() {

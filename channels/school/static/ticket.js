@@ -3,6 +3,7 @@
 import { Commands } from './commands.js';
 import { showCourse } from './course.js';
 import { due, holder, lateness, place, tell } from './say.js';
+import { phrase } from './template.js';
 import { word } from './words.js';
 
 export class TicketPane {
@@ -73,6 +74,8 @@ export class TicketPane {
     this.part('team').textContent = ticket.team;
     this.part('holder').textContent = holder(ticket);
     this.part('due').textContent = due(ticket, 'due');
+    const of = this.part('incident-of');
+    tell(of, ticket.incident && phrase(of.dataset.text, ticket.incident));
     this.part('guidance').hidden = !ticket.guidance;
     this.part('guidance-text').textContent = ticket.guidance;
     showCourse(this.part('course'), ticket, seen);
