@@ -1,7 +1,7 @@
 """The file of a backup: a zip with one JSON-lines file for each table, and a manifest.
 
 A line is a JSON array with one row's values in the order of the manifest's columns: times as ISO 8601 in UTC, what a
-JSON column holds as its text. The manifest is written last; a file that was cut off has none.
+JSON column holds as its text, bytes as base64. The manifest is written last; a file that was cut off has none.
 """
 
 from __future__ import annotations

@@ -6,17 +6,31 @@ of all tables.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from alembic.migration import MigrationContext
-from sqlalchemy import JSON, Column, Connection, DateTime, Engine, MetaData, Table, Text, cast, inspect, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import OperationalError
 
 from conversations.archive import Manifest, new_archive
-from conversations.snapshot import STREAMED, snapshot
+from conversations.snapshot import FILES, STREAMED, snapshot
 from conversations.tables import Base
 from core import clock
 from core.errors import HelpdeskError
@@ -61,11 +75,15 @@ def tables_of(connection: Connection) -> list[Table]:
 def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
     columns = [cast(one, Text) if isinstance(one.type, JSON) else one for one in table.columns]
     times = [n for n, one in enumerate(table.columns) if isinstance(one.type, DateTime)]
+    files = [n for n, one in enumerate(table.columns) if isinstance(one.type, LargeBinary)]
+    options = STREAMED | ({"yield_per": FILES} if files else {})
     try:
-        for row in connection.execute(select(*columns), execution_options=STREAMED):
+        for row in connection.execute(select(*columns), execution_options=options):
             values = list(row)
             for n in times:
                 values[n] = _utc(values[n])
+            for n in files:
+                values[n] = None if values[n] is None else base64.b64encode(values[n]).decode()
             yield _checked(values, table.columns.values())
     except (OperationalError, ValueError, TypeError) as error:
         raise HelpdeskError(f"{table.name} can't be read: {type(error).__name__}") from error

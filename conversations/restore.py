@@ -5,6 +5,7 @@ The tables are made as they were at the backup's revision, filled, and then brou
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +23,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Insert,
+    LargeBinary,
     Table,
     Text,
     bindparam,
@@ -37,7 +39,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from conversations.archive import Archive, Manifest, open_archive
 from conversations.backup import revision_of, tables_of
 from conversations.migrate import alembic_config
-from conversations.snapshot import CHUNK
+from conversations.snapshot import CHUNK, FILES
 from core.errors import HelpdeskError
 
 _END = "audit_end"
@@ -140,11 +142,14 @@ def _put(connection: Connection, table: Table, columns: tuple[str, ...], rows: I
     adding = _insert(table, connection.dialect.name)
     keys = [f"value_{name}" for name in columns]
     times = [n for n, name in enumerate(columns) if isinstance(table.c[name].type, DateTime)]
+    files = [n for n, name in enumerate(columns) if isinstance(table.c[name].type, LargeBinary)]
     try:
-        while chunk := list(islice(rows, CHUNK)):
+        while chunk := list(islice(rows, FILES if files else CHUNK)):
             for row in chunk:
                 for n in times:
                     row[n] = datetime.fromisoformat(row[n]) if row[n] is not None else None
+                for n in files:
+                    row[n] = base64.b64decode(row[n], validate=True) if row[n] is not None else None
             connection.execute(adding, [dict(zip(keys, row, strict=True)) for row in chunk])
     except (DBAPIError, StatementError, TypeError, ValueError) as error:
         # The database's own words may quote the row.

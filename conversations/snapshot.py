@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Engine
 
 CHUNK = 1_000
 """Rows that are in memory at once."""
+FILES = 4
+"""Rows with a file of up to 10 MB each that are in memory at once."""
 STREAMED = {"yield_per": CHUNK, "stream_results": True}
 """Execution options of a statement whose rows are read `CHUNK` by `CHUNK`."""
 

@@ -18,7 +18,10 @@ HelpdeskError
     ├── StaleFenceError         409
     ├── UnknownOptionError      422
     ├── MalformedRequestError   422
-    └── TooManyRequestsError    429
+    ├── FileRefusedError        422
+    ├── TooLargeError           413
+    ├── TooManyRequestsError    429
+    └── UnavailableError        503
 """
 
 from __future__ import annotations
@@ -144,6 +147,24 @@ class MalformedRequestError(ApiError):
     """A body that is not what the call asks for."""
 
     status, code = 422, "malformed_request"
+
+
+class FileRefusedError(ApiError):
+    """A file that is not kept: of another type, damaged, encrypted, too much, or refused by the scanner."""
+
+    status, code = 422, "file_refused"
+
+
+class TooLargeError(ApiError):
+    """A body that is larger than the call takes; it was not read to its end."""
+
+    status, code = 413, "too_large"
+
+
+class UnavailableError(ApiError):
+    """Something that the call needs does not answer; trying again later may do."""
+
+    status, code = 503, "unavailable"
 
 
 class TooManyRequestsError(ApiError):

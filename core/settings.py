@@ -7,6 +7,8 @@ Each field `x` is set by `HELPDESK_X`. A wrong value raises `SettingsError` that
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from datetime import date
 from functools import lru_cache
 from ipaddress import ip_network
@@ -206,6 +208,14 @@ class Settings(BaseSettings):
         None,
         description="Folder with `levels.yml`, `routing.yml` and `calendar.yml` of the tickets; empty: `escalation/`.",
     )
+    attachment_scanner: str = Field(
+        "",
+        description="Command that gets each file added to a ticket on its standard input: exit code 0 lets it in, 1 "
+        "refuses it, anything else has it tried again later; empty: files are not scanned.",
+    )
+    attachment_scanner_seconds: float = Field(
+        20.0, gt=0, le=120, description="Seconds that the scanner may take for one file."
+    )
     batch_ended_on: date = Field(
         date(2025, 8, 31),
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
@@ -240,6 +250,14 @@ class Settings(BaseSettings):
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:
         return None if value is None else ROOT / value
+
+    @field_validator("attachment_scanner")
+    @classmethod
+    def _command(cls, value: str) -> str:
+        words = shlex.split(value)
+        if words and not shutil.which(words[0]):
+            raise ValueError("its first word is no program that can be run")
+        return value
 
     @field_validator("public_url")
     @classmethod

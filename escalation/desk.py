@@ -16,9 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from stdnum import luhn
 
 from core import clock
-from core.errors import IllegalTransitionError, NotFoundError, VersionConflictError
+from core.errors import ConflictError, IllegalTransitionError, NotFoundError, VersionConflictError
 from core.privacy import mask_personal_data
-from escalation import outbox
+from escalation import attachments, outbox
+from escalation.attachments import ATTACHMENTS, Attachment, NewFile
 from escalation.incident_desk import IncidentDesk
 from escalation.incidents import (
     INCIDENTS,
@@ -53,6 +54,7 @@ _BATCH = 100
 _TOLD_AT_ONCE = 10
 """Tickets that are told of incidents in one call, which the embedded database's event loop waits for."""
 _NONE_SUCH = "没有这张工单。"
+_SETTLED = "工单已办结，不能再加文件。如果没有解决，请先让工单重新打开。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class TicketFile:
     events: tuple[Event, ...]
     guidance: str
     incident: Incident | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class StaleTicketError(VersionConflictError):
@@ -205,6 +208,69 @@ class TicketDesk:
             why = self.book.levels.reasons["reopened"] if ticket.settled_at else ""
             command = Command("reopen" if ticket.settled_at else "add", ticket.version, text=text, why=why)
             return self._moved(connection, ticket, command, parent, clock.now())
+
+    def open_to_files(self, conversation_id: str) -> Ticket:
+        """Return the conversation's ticket that its parent may add files to now.
+
+        Raises:
+            NotFoundError: the conversation has no ticket.
+            ConflictError: its ticket is settled.
+        """
+        if ticket := self.unsettled(conversation_id):
+            return ticket
+        if self.of_conversation(conversation_id):
+            raise ConflictError(_SETTLED)
+        raise NotFoundError("这次咨询还没有工单，请先转给工作人员。")
+
+    def attach_of_parent(self, conversation_id: str, new: NewFile, parent: Actor) -> tuple[Ticket, str]:
+        """Keep a file of the parent with the step that tells of it; return the ticket and the file's id.
+
+        Raises:
+            NotFoundError: the conversation has no ticket.
+            ConflictError: its ticket is settled, or has ten files.
+        """
+        known = self.open_to_files(conversation_id)
+        with self._engine.begin() as connection:
+            ticket = self._held(connection, known.id)
+            if ticket.settled_at:
+                raise ConflictError(_SETTLED)
+            return self._attached(connection, ticket, Command("add", ticket.version, text=new.step), parent, new)
+
+    def attach(self, ticket_id: str, new: NewFile, to_parent: bool, by: Actor, reach: Reach) -> str:
+        """Keep a file of staff, whatever version it meets: as a reply to the parent or as a note; return its id.
+
+        Raises:
+            NotFoundError: there is no such ticket, or not for this caller.
+            IllegalTransitionError: the rules don't allow the reply or note.
+            ConflictError: the ticket has ten files already.
+        """
+        with self._engine.begin() as connection:
+            self._found(connection, ticket_id, reach)
+            ticket = self._held(connection, ticket_id)
+            command = Command("reply" if to_parent else "note", ticket.version, text=new.step)
+            return self._attached(connection, ticket, command, by, new)[1]
+
+    def attachment(self, ticket_id: str, attachment_id: str, reach: Reach) -> tuple[Ticket, Attachment, bytes]:
+        """Return a file of a ticket with its bytes.
+
+        Raises:
+            NotFoundError: there is no such file, or not for this reader.
+        """
+        with self._engine.connect() as connection:
+            ticket = self._found(connection, ticket_id, reach)
+            mine = ATTACHMENTS.c.ticket_id == ticket.id
+            return ticket, *attachments.find(connection, attachment_id, mine)
+
+    def attachment_of_parent(self, conversation_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+        """Return a file of one of the conversation's tickets that its parent may see, with its bytes.
+
+        Raises:
+            NotFoundError: there is no such file, or it is for staff only.
+        """
+        own = select(TICKETS.c.id).where(TICKETS.c.conversation_id == conversation_id)
+        mine = (ATTACHMENTS.c.ticket_id.in_(own), ATTACHMENTS.c.to_parent.is_(True))
+        with self._engine.connect() as connection:
+            return attachments.find(connection, attachment_id, *mine)
 
     def hear_solved(self, ticket_id: str, parent: Actor) -> Ticket:
         """Note that the parent calls an answered ticket solved, whatever version it meets; a settled one stays so.
@@ -332,9 +398,9 @@ class TicketDesk:
         event = Event(1, "create", by, now, "", None, "new", None, ticket.level)
         self._keep(connection, Moved(ticket, event, Message(1, "question", by, now, draft.question)))
         ticket = self._moved(connection, ticket, Command("dispatch", 1, why=route.because), SYSTEM, now)
-        return self._attached(connection, ticket, now)
+        return self._joined(connection, ticket, now)
 
-    def _attached(self, connection: Connection, ticket: Ticket, now: datetime) -> Ticket:
+    def _joined(self, connection: Connection, ticket: Ticket, now: datetime) -> Ticket:
         """Link a new ticket to the open incident that covers it, and tell its present text."""
         incident = nearest(open_incidents(connection, INCIDENTS.c.city == ticket.place.city), matter_of(ticket))
         if incident is None:
@@ -354,6 +420,14 @@ class TicketDesk:
             raise _OvertakenError
         self._keep(connection, moved)
         return moved.ticket
+
+    def _attached(
+        self, connection: Connection, ticket: Ticket, command: Command, by: Actor, new: NewFile
+    ) -> tuple[Ticket, str]:
+        """Take the step that tells of a file, and keep the file, in one transaction."""
+        now, shown = clock.now(), command.name != "note"
+        moved = self._moved(connection, ticket, command, by, now)
+        return moved, attachments.put(connection, ticket.id, new, by, at=now, version=moved.version, to_parent=shown)
 
     def _timed(self, before: Ticket, ticket: Ticket, event: Event, now: datetime) -> Ticket:
         """Return the ticket with its new times, if it is at another level or its clock starts anew."""
@@ -404,6 +478,7 @@ class TicketDesk:
             tuple(map(event_of, events)),
             self.book.guidance(need_of(ticket)),
             incident_of_ticket(connection, ticket.id),
+            attachments.of_ticket(connection, ticket.id),
         )
 
 

@@ -9,12 +9,17 @@ from sqlalchemy import Engine, and_
 from conversations.purge import PAUSE, Counts
 from conversations.purge_aged import Aged, count_aged, purge_aged
 from escalation.rows import TICKETS
-from escalation.tables import IncidentTicketRow, OutboxRow, TicketEventRow, TicketMessageRow, TicketWatcherRow
-
-_HANG_ON = tuple(
-    row.__table__.c.ticket_id
-    for row in (IncidentTicketRow, OutboxRow, TicketEventRow, TicketMessageRow, TicketWatcherRow)
+from escalation.tables import (
+    IncidentTicketRow,
+    OutboxRow,
+    TicketAttachmentRow,
+    TicketEventRow,
+    TicketMessageRow,
+    TicketWatcherRow,
 )
+
+_ROWS = (IncidentTicketRow, OutboxRow, TicketAttachmentRow, TicketEventRow, TicketMessageRow, TicketWatcherRow)
+_HANG_ON = tuple(row.__table__.c.ticket_id for row in _ROWS)
 
 
 def count_tickets(engine: Engine, before: datetime) -> Counts:

@@ -89,7 +89,7 @@ class Present(BaseModel):
     others: list[WatcherView]
 
 
-@router.get("/events")
+@router.get("/events", response_class=EventSourceResponse)
 async def follow_tickets(request: Request, who: Allowed) -> EventSourceResponse:
     """Stream the steps of the tickets in one's scope as server-sent events; `Last-Event-ID` resumes."""
     last = request.headers.get("last-event-id", "")

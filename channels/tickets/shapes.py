@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from channels.messages import PRINTABLE
 from core.scope import City
+from escalation.attachments import Attachment
 from escalation.desk import TicketFile, need_of
 from escalation.incidents import Incident, IncidentState
 from escalation.listing import LARGEST_PAGE, Filter
@@ -148,6 +149,21 @@ class TicketIncident(BaseModel):
     state: IncidentState
 
 
+class AttachmentView(BaseModel):
+    """A file on a ticket; `size` in bytes, `version` of the step that it came with, if any."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    version: int | None
+    to_parent: bool
+    by: str
+    by_name: str
+    role: str
+    at: datetime
+
+
 class TicketView(TicketSummary):
     """A ticket with its course; `may` are the commands that the reader can give now."""
 
@@ -158,6 +174,7 @@ class TicketView(TicketSummary):
     incident: TicketIncident | None
     messages: list[MessageView]
     events: list[EventView]
+    attachments: list[AttachmentView]
 
 
 class TicketPage(BaseModel):
@@ -185,6 +202,7 @@ def view(file: TicketFile, book: RuleBook, by: Actor, now: datetime) -> TicketVi
         incident=_incident(file.incident) if file.incident else None,
         messages=[MessageView(**_said(one), kind=one.kind, text=one.text) for one in file.messages],
         events=[event_view(one) for one in file.events],
+        attachments=[_attachment(one) for one in file.attachments],
     )
 
 
@@ -196,6 +214,11 @@ def event_view(event: Event) -> EventView:
     """Return one step as the API tells it."""
     facts = {name: getattr(event, name) for name in ("kind", "why", "before", "after", "level_before", "level")}
     return EventView(**_said(event), **facts)
+
+
+def _attachment(one: Attachment) -> AttachmentView:
+    facts = {name: getattr(one, name) for name in ("id", "name", "type", "size", "to_parent")}
+    return AttachmentView(**_said(one), **facts)
 
 
 def _said(one: object) -> dict[str, object]:

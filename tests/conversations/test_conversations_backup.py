@@ -25,6 +25,7 @@ from sqlalchemy import (
     Engine,
     Float,
     Integer,
+    LargeBinary,
     String,
     Text,
     cast,
@@ -131,6 +132,7 @@ ODD: dict[type, Callable[[int], Any]] = {
     Boolean: bool,
     BigInteger: lambda n: 2**62 + n,
     Integer: lambda n: 1000 + n,
+    LargeBinary: lambda n: bytes(range(256)) * (n + 1),
     Float: lambda n: 0.1 + 0.2 + n,
     UtcDateTime: lambda n: MOMENT + timedelta(days=200 * n),
 }

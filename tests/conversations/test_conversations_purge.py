@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from looking import KEY, a_look
@@ -38,12 +39,13 @@ from escalation.incidents import Matter
 from escalation.listing import Reach
 from escalation.routing import own_rules
 from escalation.rules import Actor, Place, Ticket
-from escalation.tables import TicketWatcherRow
+from escalation.tables import TicketAttachmentRow, TicketWatcherRow
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
 CONVERSATION_TABLES |= {"announcements", "case_waits", "handovers", "staff_message_keys", "kept_news"}
-CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox", "ticket_watchers", "incident_tickets"}
+CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox", "ticket_watchers"}
+CONVERSATION_TABLES |= {"incident_tickets", "ticket_attachments"}
 Ago = Callable[[int], None]
 
 
@@ -109,6 +111,10 @@ def look_at_ticket_of(engine: Engine, conversation: Conversation) -> None:
     row = {"ticket_id": ticket.id, "staff": "staff-1", "name": "某某", "role": "school", "seen_at": clock.now()}
     with engine.begin() as connection:
         connection.execute(insert(TicketWatcherRow), row)
+        who = {"actor": "staff-1", "actor_name": "某某", "role": "school", "at": clock.now(), "version": None}
+        file = {"name": "a.jpg", "type": "image/jpeg", "size": 3, "sha256": "0" * 64, "content": b"\xff\xd8\xff"}
+        same = {"id": str(uuid4()), "ticket_id": ticket.id, "to_parent": True}
+        connection.execute(insert(TicketAttachmentRow), same | who | file)
 
 
 def belongs_to_an_incident(engine: Engine, ticket: Ticket) -> None:

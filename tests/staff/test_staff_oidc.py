@@ -203,7 +203,7 @@ def test_a_next_that_leads_elsewhere_is_not_followed_also_from_a_changed_cookie(
     assert kept["next"] == ""
     kept["next"] = "https://evil.example/"
     browser.cookies[OIDC] = base64.urlsafe_b64encode(json.dumps(kept).encode()).decode()
-    assert come_back(browser, address).headers["location"] == "/staff"
+    assert come_back(browser, address).headers["location"] == "/school"
 
 
 def test_what_happened_is_counted_and_nobody_is_named_in_the_log(beside: Beside, browser: StaffBrowser) -> None:

@@ -49,7 +49,8 @@ SCOPES: dict[Role, str] = {"school": "chongqing/渝北区/第一小学", "distri
 MARKS = {FIRST: "记号一小", SECOND: "记号二小", SHINAN: "记号市南", SHIBEI: "记号市北"}
 FOREIGN_AGENT, OTHER_AGENT = "记号别的坐席的工单", "记号别的坐席的来电"
 CHAT = "记号家长的会话"
-EVENTS = "/api/v1/conversations/{conversation_id}/events"
+STREAM = "/api/v1/tickets/events"
+"""Never ends for who may read it; what it tells whom is tested by itself."""
 
 
 @dataclass
@@ -135,7 +136,8 @@ def test_no_crash_no_undocumented_answer_and_nothing_of_another_place(world: Wor
     with requests.Session() as session:
         session.trust_env = False
         for result in world.schema.get_all_operations():
-            fuzz_operation(world, caller, result.ok(), session)
+            if role is None or result.ok().path != STREAM:
+                fuzz_operation(world, caller, result.ok(), session)
     assert max(caller.statuses) < 500
     assert caller.statuses[422] > 20, "hardly anything was refused as malformed"
     if role:

@@ -1,0 +1,132 @@
+"""Files on tickets: kept in the database beside the step that brought them, so that both are there or neither."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, cast
+
+import yaml
+from sqlalchemy import Connection, Row, Table, func, insert, select
+
+from core.errors import ConflictError, NotFoundError
+from core.privacy import mask_personal_data
+from escalation.files import SUFFIXES, CleanFile
+from escalation.rules import Actor
+from escalation.tables import TicketAttachmentRow
+
+MOST: Final = 10
+"""Files of one ticket."""
+_LONGEST_NAME: Final = 60
+_WORDS_FILE = Path(__file__).with_name("attachments.yml")
+ATTACHMENTS = cast("Table", TicketAttachmentRow.__table__)
+_TOLD = [column for column in ATTACHMENTS.columns if column.key != "content"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A cleaned file with the name that it is kept under: masked, short, ending as its type does."""
+
+    name: str
+    file: CleanFile
+
+    @property
+    def step(self) -> str:
+        """What stands on the ticket for it."""
+        return str(_words()["steps"][self.file.kind]).format(name=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file on a ticket, without its bytes.
+
+    Args:
+        size: in bytes.
+        version: of the ticket, which the step made that it came with; None: it came with none.
+        to_parent: whether the parent may see it: their own, and what was sent to them.
+    """
+
+    id: str
+    ticket_id: str
+    name: str
+    type: str
+    size: int
+    sha256: str
+    by: Actor
+    at: datetime
+    version: int | None
+    to_parent: bool
+
+
+def named(name: str, file: CleanFile) -> NewFile:
+    """Return the file with the name that may be kept; `name` is what the sender calls it, with or without a path."""
+    stem = PurePosixPath(name.replace("\\", "/")).name.rpartition(".")
+    shown = "".join(one for one in (stem[0] or stem[2]) if one.isprintable()).strip(" .")
+    masked = mask_personal_data(shown)[:_LONGEST_NAME].strip() or str(_words()["names"][file.kind])
+    return NewFile(masked + SUFFIXES[file.type], file)
+
+
+def put(
+    connection: Connection, ticket_id: str, new: NewFile, by: Actor, *, at: datetime, version: int, to_parent: bool
+) -> str:
+    """Keep a file in the transaction of its step, which holds the ticket's row; return its id.
+
+    Raises:
+        ConflictError: the ticket has ten files already.
+    """
+    mine = ATTACHMENTS.c.ticket_id == ticket_id
+    if connection.execute(select(func.count()).select_from(ATTACHMENTS).where(mine)).scalar_one() >= MOST:
+        raise ConflictError(f"一张工单最多 {MOST} 个文件，已经满了。")
+    id_ = str(uuid.uuid4())
+    values = {
+        "id": id_,
+        "ticket_id": ticket_id,
+        "name": new.name,
+        "type": new.file.type,
+        "size": len(new.file.content),
+        "sha256": hashlib.sha256(new.file.content).hexdigest(),
+        "content": new.file.content,
+        "actor": by.id,
+        "actor_name": by.name,
+        "role": by.role,
+        "at": at,
+        "version": version,
+        "to_parent": to_parent,
+    }
+    connection.execute(insert(ATTACHMENTS), values)
+    return id_
+
+
+def of_ticket(connection: Connection, ticket_id: str) -> tuple[Attachment, ...]:
+    """Return a ticket's files, oldest first."""
+    mine = select(*_TOLD).where(ATTACHMENTS.c.ticket_id == ticket_id)
+    return tuple(map(_attachment, connection.execute(mine.order_by(ATTACHMENTS.c.at, ATTACHMENTS.c.version))))
+
+
+def find(connection: Connection, id_: str, *where: Any) -> tuple[Attachment, bytes]:
+    """Return one file and its bytes, of the rows that `where` lets through.
+
+    Raises:
+        NotFoundError: there is no such file.
+    """
+    row = None
+    if id_.isprintable():  # PostgreSQL refuses a text with a zero character
+        row = connection.execute(select(ATTACHMENTS).where(ATTACHMENTS.c.id == id_, *where)).one_or_none()
+    if row is None:
+        raise NotFoundError("没有这个文件。")
+    return _attachment(row), bytes(row.content)
+
+
+def _attachment(row: Row[Any]) -> Attachment:
+    facts = (row.id, row.ticket_id, row.name, row.type, row.size, row.sha256)
+    return Attachment(*facts, Actor(row.actor, row.actor_name, row.role), row.at, row.version, row.to_parent)
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, Any]:
+    words: dict[str, Any] = yaml.safe_load(_WORDS_FILE.read_text(encoding="utf-8"))
+    return words

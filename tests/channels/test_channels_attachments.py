@@ -1,0 +1,218 @@
+"""Files on tickets at the API of a running service: who sends and sees what, how it is sent back, what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from desk_running import Service, running_app
+from parent_client import Parent
+from sqlalchemy import text as sql
+
+from channels.tokens import demo_staff_token
+from conversations.storage import open_engine
+from escalation.desk import Draft, TicketDesk
+from escalation.files import LARGEST
+from escalation.routing import own_rules
+from escalation.rules import Actor, Place
+from tests.escalation.files_made import image, pdf, photo_with_position
+
+pytestmark = pytest.mark.system
+PATH = "/api/v1/tickets"
+DISTRICT, SCHOOL = "渝北区", "渝北区第一实验小学"
+SCOPE, OTHER = f"chongqing/{DISTRICT}/{SCHOOL}", f"chongqing/{DISTRICT}/另一所小学"
+SAFE = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cache-control": "private, no-store",
+    "cross-origin-resource-policy": "same-origin",
+}
+SCANNER = """import sys
+data = sys.stdin.buffer.read()
+sys.exit(1 if b"EICAR" in data else 9 if b"BROKEN" in data else 0)
+"""
+_keys = (f"files-{n}" for n in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "scan.py").write_text(SCANNER)
+    command = f"{sys.executable} {folder / 'scan.py'}"
+    with running_app(folder, HELPDESK_ATTACHMENT_SCANNER=command) as running:
+        yield running
+
+
+@contextmanager
+def family(app: Service, ticket: bool = True) -> Iterator[tuple[Parent, str]]:
+    """Give a parent, and the id of their ticket at the school."""
+    parent, id_ = Parent(app.base, city="chongqing"), ""
+    if ticket:
+        engine = open_engine(app.settings.database)
+        place = Place("chongqing", DISTRICT, SCHOOL)
+        draft = Draft(next(_keys), place, "照片传不上去", conversation_id=parent.id)
+        id_ = TicketDesk(engine, own_rules()).create(draft, Actor(f"parent:{parent.id}", "家长", "parent"))[0].id
+        engine.dispose()
+    try:
+        yield parent, id_
+    finally:
+        parent.close()
+
+
+@contextmanager
+def staff(app: Service, role: str = "school", scope: str = SCOPE) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {demo_staff_token(app.settings, role, scope)}"}
+    with httpx.Client(base_url=app.base, headers=headers, timeout=30, trust_env=False) as http:
+        yield http
+
+
+def send(app: Service, parent: Parent, content: Any, name: str = "户口本.jpg") -> httpx.Response:
+    headers = {"Authorization": f"Bearer {parent.secret}", "X-File-Name": quote(name)}
+    address = f"{app.base}/api/v1/conversations/{parent.id}/attachments"
+    return httpx.post(address, content=content, headers=headers, timeout=30, trust_env=False)
+
+
+def fetch(app: Service, parent: Parent, id_: str) -> httpx.Response:
+    address = f"{app.base}/api/v1/conversations/{parent.id}/attachments/{id_}"
+    return httpx.get(address, headers={"Authorization": f"Bearer {parent.secret}"}, trust_env=False)
+
+
+def looks(app: Service) -> list[tuple[Any, ...]]:
+    engine = open_engine(app.settings.database)
+    with engine.connect() as connection:
+        found = connection.execute(sql("SELECT role, purpose, shown FROM audit_log ORDER BY seq"))
+        rows = [tuple(row) for row in found]
+    engine.dispose()
+    return rows
+
+
+def test_a_parents_photo_reaches_the_teacher_without_its_position_and_the_look_is_recorded(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        answer = send(app, parent, photo_with_position())
+        assert answer.status_code == 201, answer.text
+        added = answer.json()
+        assert (added["name"], added["type"]) == ("户口本.jpg", "image/jpeg")
+        view = teacher.get(f"{PATH}/{ticket}").json()
+        (told,) = view["attachments"]
+        assert {name: told[name] for name in added} == added
+        assert (told["role"], told["to_parent"], told["version"]) == ("parent", True, view["version"])
+        assert view["messages"][-1]["text"] == "（图片）户口本.jpg"
+        before = looks(app)
+        seen = teacher.get(f"{PATH}/{ticket}/attachments/{added['id']}")
+        assert looks(app)[len(before) :] == [("school", "ticket", "ticket attachment")]
+        assert (seen.status_code, seen.headers["content-type"], len(seen.content)) == (200, "image/jpeg", added["size"])
+        assert b"SECRET" not in seen.content
+        assert {name: seen.headers[name] for name in SAFE} == SAFE
+        assert seen.headers["content-disposition"] == f"inline; filename*=UTF-8''{quote('户口本.jpg')}"
+        assert fetch(app, parent, added["id"]).content == seen.content
+
+
+def test_a_pdf_is_cleaned_and_sent_back_to_be_saved(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        added = send(app, parent, pdf(scripted=True), "证明.pdf").json()
+        seen = teacher.get(f"{PATH}/{ticket}/attachments/{added['id']}")
+        assert (seen.headers["content-type"], seen.content[:5]) == ("application/pdf", b"%PDF-")
+        assert seen.headers["content-disposition"].startswith("attachment; ")
+        assert {name: seen.headers[name] for name in SAFE} == SAFE
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [
+        (b"<html><script>alert(1)</script></html>", 422, "只能上传图片"),
+        (pdf(password="geheim"), 422, "加了密"),
+        (b"", 422, "文件是空的"),
+        (image() + b"EICAR", 422, "没有通过安全检查"),
+        (image() + b"BROKEN", 503, "请稍后再试"),
+    ],
+)
+def test_what_is_not_let_in_is_refused_in_words_and_leaves_no_step(
+    app: Service, content: bytes, status: int, words: str
+) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        answer = send(app, parent, content)
+        assert answer.status_code == status
+        assert words in answer.json()["error"]["message"]
+        assert teacher.get(f"{PATH}/{ticket}").json()["version"] == 2
+
+
+def test_more_than_ten_megabytes_is_refused_before_it_is_sent(app: Service) -> None:
+    with family(app) as (parent, _):
+        address = urlsplit(app.base)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as line:
+            line.sendall(
+                f"POST /api/v1/conversations/{parent.id}/attachments HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: Bearer {parent.secret}\r\nContent-Length: {LARGEST + 1}\r\n\r\n".encode()
+            )
+            assert line.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_does_not_say_its_size_is_cut_off_at_ten_megabytes(app: Service) -> None:
+    with family(app) as (parent, _):
+        address = urlsplit(app.base)
+        part, sent = b"10000\r\n" + bytes(0x10000) + b"\r\n", 0
+        with socket.create_connection((address.hostname, address.port), timeout=10) as line:
+            line.sendall(
+                f"POST /api/v1/conversations/{parent.id}/attachments HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: Bearer {parent.secret}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            )
+            for sent in range(0, LARGEST + 1, 0x10000):  # noqa: B007
+                line.sendall(part)
+            line.settimeout(10)
+            assert line.recv(100).startswith(b"HTTP/1.1 413 ")
+        assert sent <= LARGEST
+
+
+def test_without_a_ticket_and_in_anothers_conversation_nothing_is_added_or_found(app: Service) -> None:
+    with family(app) as (parent, _), family(app, ticket=False) as (other, _):
+        assert send(app, other, image()).status_code == 404
+        id_ = send(app, parent, image()).json()["id"]
+        assert fetch(app, other, id_).status_code == 404
+        assert fetch(app, parent, id_).status_code == 200
+        stranger = Parent(app.base, city="chongqing")
+        stranger.id, own = parent.id, stranger.id
+        assert fetch(app, stranger, id_).status_code == 401
+        stranger.id = own
+        stranger.close()
+
+
+@pytest.mark.parametrize(("role", "scope"), [("school", OTHER), ("district", "chongqing/北碚区"), ("agent", "")])
+def test_another_schools_and_an_agents_who_did_not_make_it_is_not_found(app: Service, role: str, scope: str) -> None:
+    with family(app) as (parent, ticket), staff(app, role, scope) as stranger:
+        id_ = send(app, parent, image()).json()["id"]
+        before = looks(app)
+        assert stranger.get(f"{PATH}/{ticket}/attachments/{id_}").status_code == 404
+        assert stranger.post(f"{PATH}/{ticket}/attachments", content=image()).status_code == 404
+        assert looks(app) == before
+
+
+def test_a_teachers_note_stays_inside_and_a_reply_reaches_the_parent(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        teacher.post(f"{PATH}/{ticket}/claim", json={"version": 2}).raise_for_status()
+        note = teacher.post(f"{PATH}/{ticket}/attachments", content=image())
+        reply = teacher.post(f"{PATH}/{ticket}/attachments?to_parent=true", content=pdf())
+        assert (note.status_code, reply.status_code) == (201, 201)
+        assert (note.json()["name"], reply.json()["name"]) == ("图片.jpg", "文件.pdf")
+        assert fetch(app, parent, note.json()["id"]).status_code == 404
+        assert fetch(app, parent, reply.json()["id"]).status_code == 200
+        assert teacher.get(f"{PATH}/{ticket}").json()["state"] == "replied"
+
+
+def test_the_agent_who_made_a_ticket_adds_a_note_and_no_reply(app: Service) -> None:
+    with staff(app, "agent", "") as agent:
+        body = {"city": "chongqing", "district": DISTRICT, "question": "照片传不上去"}
+        ticket = agent.post(PATH, json=body).json()["id"]
+        assert agent.post(f"{PATH}/{ticket}/attachments", content=image()).status_code == 201
+        assert agent.post(f"{PATH}/{ticket}/attachments?to_parent=true", content=image()).status_code == 409
+
+
+def test_the_eleventh_file_is_refused(app: Service) -> None:
+    with family(app) as (parent, _):
+        assert [send(app, parent, image()).status_code for _ in range(11)] == [201] * 10 + [409]
