@@ -480,6 +480,7 @@ class TestPurge:
             "outbox": 106,
             "ticket_watchers": 0,
             "incident_tickets": 0,
+            "ticket_attachments": 0,
         }
         assert purge_tickets(engine, before, pause=0) == counts
         assert rows(engine) == [1, 1, 3, 3]
