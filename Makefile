@@ -35,5 +35,5 @@ evaluate: train  ## Figures on the development sets, with report and floors.
 evaluate-peers: setup  ## Figures of Rasa alone, about an hour, once per version of the data; FORCE=1: again.
 	@.venv/bin/helpdesk evaluate-peers $(if $(FORCE),--force)
 
-benchmark: train ## The figures of docs/benchmark.md, each beside its target.
+benchmark: train ## Times, rates and memory of the running product, each beside its target.
 	@.venv/bin/helpdesk benchmark
