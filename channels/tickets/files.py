@@ -23,7 +23,7 @@ from escalation.rules import Actor
 from escalation.scanner import scan
 
 _AT_ONCE = 2
-"""Files that are opened or kept at once; each takes a processor and up to some 400 MB."""
+"""Files that are opened or kept at once; each takes a processor, and memory for all of its pixels."""
 _NAME = Annotated[
     str, Header(alias="X-File-Name", max_length=1000, description="The file's name, UTF-8, percent-encoded.")
 ]
