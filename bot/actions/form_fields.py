@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from bot.actions.entities import EntityReader, Named
 from conversations.reply import FormField, TicketForm
@@ -13,23 +16,20 @@ FIELDS: tuple[FormField, ...] = ("city", "district", "school", "question")
 LONGEST_QUESTION = 4000
 LONGEST: dict[FormField, int] = {"district": 20, "school": 60}
 """Characters of a field."""
-_END = "(?:谢谢您?|了|吧|啊|哦|呢|呀|哈|嘛|的|先|[,.。!?、;: ])*"
-_STOP = re.compile(f"(?:算了(?:不.{{1,6}})?|取消|不用了|不填了|不写了|不转了|不提交了?|不补充了?){_END}")
-_OPEN = re.compile(
-    "(?:我|俺)?(?:也|还|真)?(?:不知道|不清楚|不晓得|不确定|不记得|忘记?了?|没有|没填|没选|没定|跳过|不填|都不是)"
-    f"(?:好|是|在|叫|选)*(?:哪个|哪所|哪一所|什么)?(?:区县|区|县|学校|名字)?{_END}"
-)
-_YES = "(?:(?:好的?|可以|对的?|是的?|行|嗯|没错|确认|确定|没有?问题)[, ]*)"
-_SEND = re.compile(f"(?:{_YES}{{1,3}}|{_YES}{{0,3}}提交(?:申请|工单)?){_END}")
-_WRONG = "(?:不对|不是|写错了|错了|有错)[, ]*"
-_NAMED: dict[FormField, str] = {"city": "城市", "district": "区县?", "school": "学校", "question": "情况|内容|问题"}
-_CHANGE = f"(?:我?(?:要|想))?(?:修改|改)(?:一下|下)?(?:{'|'.join(_NAMED.values())})?|{'|'.join(_NAMED.values())}"
-_EDIT = re.compile(f"(?:{_WRONG}|(?:{_WRONG})?(?:{_CHANGE})){_END}")
-_MORE = re.compile("(?:还有|另外|再补充|补充|我再说)")
-_ASKS = re.compile("怎么|怎样|咋|为什么|为啥|什么|啥|哪|吗|多久|多少|几时|几点|如何|能不能|可不可以|要不要|是不是|[?]")
-_SCHOOL = re.compile(
-    r"[^?,。哪啥怎么]{1,40}(?:小学|学校|一小|二小|三小|四小|五小|校区|中学|附小|实小)[^?吗呢怎么]{0,10}"
-)
+WORDS_FILE = Path(__file__).with_name("form_words.yml")
+
+
+def _read() -> tuple[dict[FormField, str], dict[str, re.Pattern[str]]]:
+    """Return the names of the fields, and the patterns with the parts of that file in their places."""
+    words: dict[str, Any] = yaml.safe_load(WORDS_FILE.read_text(encoding="utf-8"))
+    named: dict[FormField, str] = words["fields"]
+    parts = {**words, "fields": "|".join(named.values())}
+    for part in ("fields", "change", "end", "agreed", "wrong"):
+        parts = {name: text.replace(f"{{{part}}}", parts[part]) for name, text in parts.items()}
+    return named, {name: re.compile(text) for name, text in parts.items()}
+
+
+_NAMED, _MEANS = _read()
 
 
 def wants_to_stop(text: str) -> bool:
@@ -38,7 +38,7 @@ def wants_to_stop(text: str) -> bool:
     >>> wants_to_stop("算了吧"), wants_to_stop("算了一下还差三天")
     (True, False)
     """
-    return _STOP.fullmatch(text) is not None
+    return _MEANS["stop"].fullmatch(text) is not None
 
 
 def leaves_open(text: str) -> bool:
@@ -47,17 +47,17 @@ def leaves_open(text: str) -> bool:
     >>> leaves_open("不知道"), leaves_open("也不清楚是哪个区"), leaves_open("渝北区")
     (True, True, False)
     """
-    return _OPEN.fullmatch(text) is not None
+    return _MEANS["open"].fullmatch(text) is not None
 
 
 def wants_to_send(text: str) -> bool:
     """Whether words (normal form) approve of the form."""
-    return _SEND.fullmatch(text) is not None
+    return _MEANS["send"].fullmatch(text) is not None
 
 
 def wants_to_edit(text: str) -> bool:
     """Whether words (normal form) ask to change the form."""
-    return _EDIT.fullmatch(text) is not None
+    return _MEANS["edit"].fullmatch(text) is not None
 
 
 def field_named(text: str) -> FormField | None:
@@ -67,12 +67,12 @@ def field_named(text: str) -> FormField | None:
 
 def adds_more(text: str) -> bool:
     """Whether words (normal form) go on telling what happened: 「还有一点」."""
-    return _MORE.match(text) is not None
+    return _MEANS["more"].match(text) is not None
 
 
 def asks_something(text: str) -> bool:
     """Whether words (normal form) are a question rather than a name."""
-    return _ASKS.search(text) is not None
+    return _MEANS["asks"].search(text) is not None
 
 
 def district_named(reader: EntityReader, named: Named, text: str) -> tuple[City | None, str] | None:
@@ -91,7 +91,7 @@ def fits(field: FormField, text: str, named: Named) -> bool:
         case "district":
             return leaves_open(text) or (named.district is not None and len(text) <= LONGEST["district"])
         case "school":
-            return leaves_open(text) or _SCHOOL.fullmatch(text) is not None
+            return leaves_open(text) or _MEANS["school"].fullmatch(text) is not None
         case "question":
             return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.actions.desk import Desk, Work
+from bot.actions.desk import Desk
 from conversations.reply import Choice, Message, Option, OptionsMessage, TicketMessage
 from escalation.cards import card_of_step, card_of_ticket
 from escalation.outbox import Announcement
@@ -22,9 +22,9 @@ def step_messages(desk: Desk, step: Announcement) -> list[Message]:
             return [card]
 
 
-def parent_of(work: Work) -> Actor:
-    """Return the parent of this conversation, as tickets know them."""
-    return Actor(f"parent:{work.conversation.id}", work.desk.words.say("ticket_parent"), "parent")
+def parent_of(desk: Desk, conversation_id: str) -> Actor:
+    """Return the parent of a conversation, as tickets know them."""
+    return Actor(f"parent:{conversation_id}", desk.words.say("ticket_parent"), "parent")
 
 
 def ticket_card(desk: Desk, ticket: Ticket, happened: str = "dispatch") -> TicketMessage:

@@ -28,7 +28,7 @@ async def begin(work: Work, choice: Choice | None = None) -> Reply:
     The choice's value `new` begins one although there is such a ticket.
     """
     form, tickets = work.memory.form, work.desk.tickets
-    if form and not await work.desk.store.call(tickets.made_with, form.key, parent_of(work)):
+    if form and not await work.desk.store.call(tickets.made_with, form.key, parent_of(work.desk, work.conversation.id)):
         return ask_next(work, form)
     work.memory.form = None  # it was sent, but the turn's reply was lost
     if choice is None or choice.value != "new":

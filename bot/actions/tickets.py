@@ -24,7 +24,9 @@ async def send(work: Work, choice: Choice | None = None) -> Reply:
     if form.to_ask:
         return ask_next(work, form)
     tickets = work.desk.tickets
-    ticket, _ = await work.desk.store.call(tickets.create, _draft(work, form), parent_of(work))
+    ticket, _ = await work.desk.store.call(
+        tickets.create, _draft(work, form), parent_of(work.desk, work.conversation.id)
+    )
     work.memory.form = None
     team = tickets.book.levels.team(ticket.level, ticket.place)
     told = work.say("ticket_made", number=ticket.number, team=team, due=clock.shown(ticket.due_at))
@@ -65,7 +67,9 @@ async def _ask_words(work: Work, choice: Choice, ticket: Ticket) -> Reply:
 
 async def _hear(work: Work, ticket: Ticket, words: str) -> Reply:
     try:
-        after = await work.desk.store.call(work.desk.tickets.hear_parent, ticket.id, words, parent_of(work))
+        after = await work.desk.store.call(
+            work.desk.tickets.hear_parent, ticket.id, words, parent_of(work.desk, work.conversation.id)
+        )
     except IllegalTransitionError:
         return _too_old(work)
     reopened = ticket.settled_at is not None
@@ -76,7 +80,9 @@ async def _hear(work: Work, ticket: Ticket, words: str) -> Reply:
 
 async def _solved(work: Work, ticket: Ticket) -> Reply:
     try:
-        after = await work.desk.store.call(work.desk.tickets.hear_solved, ticket.id, parent_of(work))
+        after = await work.desk.store.call(
+            work.desk.tickets.hear_solved, ticket.id, parent_of(work.desk, work.conversation.id)
+        )
     except IllegalTransitionError:
         shown = ticket_messages(work.desk, ticket)
         return work.reply(Outcome.TICKET_REFUSED, [work.say("ticket_not_answered"), *shown])

@@ -10,6 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
+from bot.actions.ticket_cards import parent_of
 from channels.access import Allowed
 from channels.bodies import read_limited
 from channels.parents import Opened
@@ -19,7 +20,6 @@ from conversations.audit import Look
 from core.settings import Settings
 from escalation.attachments import Attachment, NewFile, named
 from escalation.files import LARGEST, clean
-from escalation.rules import Actor
 from escalation.scanner import scan
 
 _AT_ONCE = 2
@@ -85,7 +85,7 @@ def make_router(settings: Settings) -> APIRouter:
         tickets = desk_of(request)
         await asyncio.to_thread(tickets.open_to_files, conversation)
         new = await intake.read(request, name)
-        parent = Actor(f"parent:{conversation}", "家长", "parent")
+        parent = parent_of(services(request).desk, conversation)
         _, id_ = await to_thread.run_sync(
             tickets.attach_of_parent, conversation, new, parent, limiter=intake.limiter
         )  # fmt: skip

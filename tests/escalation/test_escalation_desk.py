@@ -32,27 +32,12 @@ from escalation.tables import OutboxRow, TicketEventRow, TicketMessageRow, Ticke
 TABLES = (TicketRow, TicketMessageRow, TicketEventRow, OutboxRow)
 AGENT, TEACHER, COLLEAGUE, OFFICER = actor("agent"), actor("school"), actor("school", 2), actor("district")
 Later = Callable[[timedelta], None]
+pytestmark = pytest.mark.usefixtures("later")
 
 
 @pytest.fixture
 def database_url(own_database_url: str) -> str:
     return own_database_url
-
-
-@pytest.fixture
-def desk(engine: Engine) -> TicketDesk:
-    return TicketDesk(engine, own_rules())
-
-
-@pytest.fixture(autouse=True)
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    """Hold the clock at NOW; give `later(…)`: from now on it stands so much later than NOW."""
-
-    def stand(after: timedelta) -> None:
-        monkeypatch.setattr(clock, "now", lambda: NOW + after)
-
-    stand(timedelta(0))
-    return stand
 
 
 def made(desk: TicketDesk, key: str = "k-1", by: Actor = AGENT, **changes: Any) -> Ticket:

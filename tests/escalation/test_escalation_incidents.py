@@ -37,27 +37,12 @@ YUBEI = Reach("chongqing", "渝北区")
 FACES = Matter("chongqing", "渝北区", "face_scan_no_child", "cq-10")
 MINUTE = timedelta(minutes=1)
 Later = Callable[[timedelta], None]
+pytestmark = pytest.mark.usefixtures("later")
 
 
 @pytest.fixture
 def database_url(own_database_url: str) -> str:
     return own_database_url
-
-
-@pytest.fixture
-def desk(engine: Engine) -> TicketDesk:
-    return TicketDesk(engine, own_rules())
-
-
-@pytest.fixture(autouse=True)
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    """Hold the clock at NOW; give `later(…)`: from now on it stands so much later than NOW."""
-
-    def stand(after: timedelta) -> None:
-        monkeypatch.setattr(clock, "now", lambda: NOW + after)
-
-    stand(timedelta(0))
-    return stand
 
 
 def made(desk: TicketDesk, key: str, **changes: Any) -> Ticket:
