@@ -18,6 +18,16 @@ FAILED = pytest.StashKey[bool]()
 OpenPage = Callable[..., Page]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a test that drives a browser be tried once more: a busy machine delays clicks and frames by seconds.
+
+    A second try is named in the report, so that a test that needs it again and again is seen.
+    """
+    for item in items:
+        if "browser" in item.keywords:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Note on the test whether it failed, for the fixture that keeps the pictures."""

@@ -66,7 +66,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def agents(browser: Browser, app: Service) -> Iterator[Agents]:
-    opened = Agents(browser, app, app.staff_token("agent"))
+    opened = Agents(browser, app, app.own_token("agent"))
     yield opened
     opened.close()
     assert opened.errors == []

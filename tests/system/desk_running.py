@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,10 @@ import psutil
 
 from channels.tokens import demo_staff_token, demo_token
 from cli.serve import Child, changed_environment, free_ports, read_settings, running
+from conversations.storage import open_engine
 from core.settings import ROOT, Settings
+from staff.roles import Role, StaffScope
+from staff.tokens import StaffTokens
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,15 @@ class Service:
     def staff_token(self, role: str = "agent") -> str:
         """Return a fresh token of a member of staff."""
         return demo_staff_token(self.settings, role)
+
+    def own_token(self, role: Role, scope: str = "") -> str:
+        """Return the token of a member of staff whom nobody else is; what they left open meets no other test."""
+        engine = open_engine(self.settings.database)
+        try:
+            text, _ = StaffTokens(engine).add(f"某{role}", role, StaffScope.parse(scope), timedelta(hours=1))
+        finally:
+            engine.dispose()
+        return text
 
     def child(self, name: str) -> Child:
         """Return the part of that name."""
