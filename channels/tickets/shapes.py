@@ -171,6 +171,7 @@ class TicketView(TicketSummary):
     may: tuple[Name, ...]
     call_id: str | None
     from_chat: bool
+    about_application: bool = Field(description="Whether an application of the parent can be looked at.")
     incident: TicketIncident | None
     messages: list[MessageView]
     events: list[EventView]
@@ -199,6 +200,7 @@ def view(file: TicketFile, book: RuleBook, by: Actor, now: datetime) -> TicketVi
         may=may(ticket, by, now, levels),
         call_id=ticket.call_id,
         from_chat=ticket.conversation_id is not None,
+        about_application=ticket.application_id is not None,
         incident=_incident(file.incident) if file.incident else None,
         messages=[MessageView(**_said(one), kind=one.kind, text=one.text) for one in file.messages],
         events=[event_view(one) for one in file.events],

@@ -172,7 +172,7 @@ class TestIsolation:
     def test_each_route_is_for_the_roles_of_the_table(self, app: Service, city: Desk, role: str) -> None:
         ticket, somebody = city.make(), Desk(app, role)
         routes = [(method, path) for method, path in ACCESS if path.startswith(PATH)]
-        assert len(routes) == 8 + len(ACTS)
+        assert len(routes) == 9 + len(ACTS)
         for method, path in routes:
             address = path.replace("{ticket_id}", ticket["id"])
             with somebody.http.stream(method, address, json={} if method == "POST" else None) as response:
