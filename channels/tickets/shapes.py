@@ -113,6 +113,19 @@ class TicketSummary(BaseModel):
     closes_at: datetime | None
 
 
+class ServiceHours(BaseModel):
+    """When a team works in a normal week: `weekdays` from 0 (Monday), `windows` as pairs of local times, 09:00."""
+
+    weekdays: tuple[int, ...]
+    windows: list[tuple[str, str]]
+
+
+class TicketMade(TicketSummary):
+    """A new ticket, with what whoever asked for it takes home: when its team works."""
+
+    service: ServiceHours
+
+
 class MessageView(BaseModel):
     """Words on a ticket; a `note` is for colleagues only."""
 
@@ -188,6 +201,14 @@ class TicketPage(BaseModel):
 def summary(ticket: Ticket, book: RuleBook, by: Actor, now: datetime) -> TicketSummary:
     """Return what a list shows of a ticket."""
     return TicketSummary(**_summary(ticket, book, by, now))
+
+
+def made(ticket: Ticket, book: RuleBook, by: Actor, now: datetime) -> TicketMade:
+    """Return what its maker is told of a new ticket."""
+    hours = book.calendar.hours_at(ticket.place)
+    windows = [(f"{first:%H:%M}", f"{last:%H:%M}") for first, last in hours.windows]
+    service = ServiceHours(weekdays=tuple(sorted(hours.weekdays)), windows=windows)
+    return TicketMade(**_summary(ticket, book, by, now), service=service)
 
 
 def view(file: TicketFile, book: RuleBook, by: Actor, now: datetime) -> TicketView:

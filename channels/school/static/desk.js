@@ -7,6 +7,7 @@ import { Drafts } from './drafts.js';
 import { Filters } from './filters.js';
 import { Incidents } from './incidents.js';
 import { Line } from './line.js';
+import { NewTicket } from './new_ticket.js';
 import { Presence } from './presence.js';
 import { Queue } from './queue.js';
 import { Suggest } from './suggest.js';
@@ -37,6 +38,9 @@ export class Desk {
     this.application = part('case') ? new CasePanel(part('case')) : NO_PANEL;
     this.tabs = new Tabs(part('side'), () => null);
     this.presence = new Presence((others) => this.pane.showOthers(others));
+    this.newTicket = new NewTicket(document.querySelector('.js-new-dialog'), part('new-open'), drafts, Number(pause), {
+      made: () => this.renewSoon(), open: (id) => this.go(id),
+    });
     this.line = new Line({ step: (step) => this.heard(step), round: () => this.round(), state: (on) => this.tellLine(on) });
     part('back').addEventListener('click', (event) => { event.preventDefault(); this.leave(); });
     window.addEventListener('popstate', () => this.follow());
