@@ -71,8 +71,9 @@ def test_a_school_registers_for_a_parent_who_gets_a_slip_with_nothing_of_the_cas
     form.get_by_label("紧急", exact=True).check()
     page.get_by_label("批次截止日期").fill("2027-08-20")
     send(page)
-    (ticket,) = made_by(team, wang)
     made = form.locator(".js-made")
+    expect(made).to_be_visible()
+    (ticket,) = made_by(team, wang)
     expect(made.locator(".js-made-title")).to_have_text(f"已登记，工单号 {ticket.number}")
     expect(made.locator(".js-made-title")).to_be_focused()
     expect(made).to_contain_text("招生咨询服务团队")
@@ -187,6 +188,22 @@ def test_a_lost_reply_locks_the_words_also_after_a_reload_and_makes_one_ticket(t
     assert len(made_by(team, wang)) == arrived
     lose.clear()
     send(page)
+    expect(page.locator(".js-made-title")).to_be_visible()
+    (ticket,) = made_by(team, wang)
+    expect(page.locator(".js-made-title")).to_contain_text(ticket.number)
+
+
+def test_a_reply_that_comes_after_the_form_was_closed_is_shown(team: Team) -> None:
+    wang = team.hire("王老师")
+    page = team.open(wang)
+    begin(page)
+    question(page).fill(NEED)
+    held: list[Route] = []
+    page.route("**/api/v1/tickets", lambda route: held.append(route))  # noqa: PLW0108
+    send(page)
+    page.get_by_role("button", name="关闭").click()
+    expect(dialog(page)).to_be_hidden()
+    held[0].continue_()
     expect(page.locator(".js-made-title")).to_be_visible()
     (ticket,) = made_by(team, wang)
     expect(page.locator(".js-made-title")).to_contain_text(ticket.number)

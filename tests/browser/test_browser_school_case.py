@@ -77,6 +77,8 @@ def test_who_claims_looks_at_the_application_once_it_is_asked_for_and_loses_sigh
     expect(card.locator(".timeline")).to_have_count(0)
     expect(page.locator(TOLD)).to_contain_text("您的这次查看已记录")
     assert looks(team)[len(before) :] == ["card child state school problems advice"]
+    page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    assert LIU not in page.content()
     page.reload()
     open_panel(page)
     expect(page.locator(TOLD)).to_have_text("这张工单关联了家长的一份报名。")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -227,6 +230,24 @@ def test_a_backend_that_is_gone_is_told_as_that_recorded_and_the_log_names_nobod
     assert [look[1] for look in world.shown()[before:]] == ["unavailable"]
     log = (world.app.folder / "app.log").read_text(encoding="utf-8")
     assert not any(word in log for word in (CHEN, "cq-chen", "陈*", "合川"))
+
+
+def test_who_lost_the_ticket_while_the_backend_was_asked_sees_nothing(world: World) -> None:
+    ticket, before = world.ticket("demo:city:"), len(world.shown())
+    world.backend.process.send_signal(signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(world.case, ticket, "city")
+            time.sleep(0.5)
+            with world.engine.begin() as connection:
+                connection.execute(update(TICKETS).where(TICKETS.c.id == ticket.id).values(holder="another"))
+            world.backend.process.send_signal(signal.SIGCONT)
+            response = asked.result(20)
+    finally:
+        world.backend.process.send_signal(signal.SIGCONT)
+    assert response.status_code == 404
+    assert CHEN not in response.text
+    assert len(world.shown()) == before
 
 
 def test_purge_erases_which_application_a_ticket_was_about(world: World) -> None:

@@ -103,6 +103,8 @@ class TestWork:
         assert (ticket["level"], ticket["team"], ticket["state_name"]) == ("school", "招生咨询服务团队", "已派发")
         assert ticket["hours_left"] == pytest.approx(7, abs=0.01)
         assert "messages" not in ticket
+        windows = [["09:00", "12:00"], ["14:00", "18:00"]]
+        assert ticket["service"] == {"weekdays": [0, 1, 2, 3, 4], "windows": windows}
         taken = school.give("claim", ticket)
         assert (taken["state"], taken["mine"], taken["version"]) == ("working", True, 3)
         assert "reply" in taken["may"]

@@ -28,6 +28,7 @@ export class CasePanel {
     this.card = node.querySelector('.js-case-card');
     this.button = node.querySelector('.js-case-show');
     this.button.addEventListener('click', () => this.show());
+    window.addEventListener('pagehide', () => this.use(this.ticket)); // going back to the page shows no application
   }
 
   /** Another ticket is open, or none: nothing of the one before stays. */

@@ -152,6 +152,9 @@ export class NewTicket {
     this.drafts.drop(DRAFT, FORM);
     this.key = newKey();
     this.form.hidden = true;
+    if (!this.node.open) { // it was closed before the reply came
+      this.node.showModal();
+    }
     this.receipt.show(ticket);
     this.on.made();
   }
