@@ -88,6 +88,7 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", f"{_TICKETS}/events"): AGENT | TEAMS,
     ("GET", _TICKET): AGENT | TEAMS,
     ("GET", f"{_TICKET}/conversation"): AGENT | TEAMS,
+    ("GET", f"{_TICKET}/case"): TEAMS,
     ("POST", f"{_TICKET}/attachments"): AGENT | TEAMS,
     ("GET", f"{_TICKET}/attachments/{{attachment_id}}"): AGENT | TEAMS,
     ("POST", f"{_TICKET}/presence"): AGENT | TEAMS,

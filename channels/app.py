@@ -32,6 +32,7 @@ from channels.school.routes import make_router as make_school_router
 from channels.services import Services
 from channels.staff import routes as staff_routes
 from channels.staff.door import StaffDoor
+from channels.tickets import cases as tickets_cases
 from channels.tickets import files as tickets_files
 from channels.tickets import incidents as incidents_routes
 from channels.tickets import live as tickets_live
@@ -128,6 +129,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
         app.include_router(router)
     for router in (tickets_live.router, tickets_routes.router, incidents_routes.router, health.router):
         app.include_router(router)
+    app.include_router(tickets_cases.router)
     app.include_router(tickets_files.make_router(settings))
     app.router.routes.append(webhook.make_route(settings.action_secret.get_secret_value()))
     app.include_router(metrics.make_router(settings, parts.metrics))

@@ -216,6 +216,7 @@ class TicketForm(_Shape):
         question: what the parent needs, in their words, masked, at most 4000 characters.
         entry, branch: the official answer that was not enough, as far as known.
         child: the masked name of the child whose application it is about.
+        application_id: that application's id, as the backend calls it.
         closes_at: when that application's batch closes.
     """
 
@@ -228,6 +229,7 @@ class TicketForm(_Shape):
     entry: str | None = None
     branch: str | None = None
     child: str | None = None
+    application_id: str | None = None
     closes_at: datetime | None = None
 
 

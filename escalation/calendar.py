@@ -130,7 +130,11 @@ class Calendar(_Strict):
                 return True
             if notice.covers(notice.days_off, day):
                 return False
-        return day.weekday() in self._hours(place).weekdays
+        return day.weekday() in self.hours_at(place).weekdays
+
+    def hours_at(self, place: Place) -> Hours:
+        """Return the hours of service there."""
+        return [hours for hours in self.hours if _within(place, hours)][-1]
 
     def windows(self, day: date, place: Place) -> list[tuple[datetime, datetime]]:
         """Return when work is done there on that day, aware, in their order."""
@@ -138,7 +142,7 @@ class Calendar(_Strict):
             return []
         return [
             (datetime.combine(day, first, CHINA), datetime.combine(day, last, CHINA))
-            for first, last in self._hours(place).windows
+            for first, last in self.hours_at(place).windows
         ]
 
     def add(self, start: datetime, hours: float, place: Place) -> datetime:
@@ -181,9 +185,6 @@ class Calendar(_Strict):
         """Return the ids of staff who are away on that day, with the reason."""
         day = at.astimezone(CHINA).date()
         return {one.staff: one.because for one in self.away if one.staff and one.covers(one.days, day)}
-
-    def _hours(self, place: Place) -> Hours:
-        return [hours for hours in self.hours if _within(place, hours)][-1]
 
     def _from(self, start: datetime, place: Place) -> Iterator[tuple[datetime, datetime]]:
         """Yield the pieces of working time after `start`."""

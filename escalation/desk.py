@@ -66,6 +66,7 @@ class Draft:
         question: what the parent needs, in words.
         entry, branch, topic: the official answer that was not enough, as far as known.
         closes_at: when the family's batch closes, if that is known of the case.
+        application_id: the signed-in guardian's application that it is about, never one that was typed.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Draft:
     closes_at: datetime | None = None
     conversation_id: str | None = None
     call_id: str | None = None
+    application_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +394,7 @@ class TicketDesk:
             branch=draft.branch,
             conversation_id=draft.conversation_id,
             call_id=draft.call_id,
+            application_id=draft.application_id,
             closes_at=draft.closes_at,
         )
         connection.execute(insert(TICKETS), {**columns_of(ticket), "client_key": draft.key})

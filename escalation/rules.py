@@ -107,6 +107,7 @@ class Ticket:
         entry, branch: the official answer that was not enough, and the branch of it, as far as known.
         due_at: when an answer is expected; `warn_at`: when it counts as late soon; `climb_at`: when it climbs if nobody
             has taken it, None at the top.
+        application_id: which application of the conversation's guardian it is about, as the backend calls it.
         closes_at: when the batch closes.
         settled_at: when it was resolved; None while it is not.
     """
@@ -131,6 +132,7 @@ class Ticket:
     branch: str | None = None
     conversation_id: str | None = None
     call_id: str | None = None
+    application_id: str | None = None
     closes_at: datetime | None = None
     settled_at: datetime | None = None
 

@@ -36,6 +36,7 @@ class TicketRow(Base):
     branch: Mapped[str | None] = mapped_column(String(40))
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversations.id"), index=True)
     call_id: Mapped[str | None] = mapped_column(String(36))
+    application_id: Mapped[str | None] = mapped_column(String(200))
     created_by: Mapped[str] = mapped_column(String(200))
     client_key: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

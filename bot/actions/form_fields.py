@@ -101,7 +101,7 @@ def with_field(form: TicketForm, field: FormField, value: str | None) -> TicketF
     asked = {*form.to_ask} - {field}
     changed: dict[str, Any] = {field: value}
     if value != getattr(form, field) and field == "city":
-        changed |= dict.fromkeys(("district", "school", "child", "closes_at"))
+        changed |= dict.fromkeys(("district", "school", "child", "application_id", "closes_at"))
         asked |= {"district", "school"}
     elif value != getattr(form, field) and field == "district":
         changed |= {"school": None}

@@ -133,7 +133,8 @@ async def _begun(work: Work) -> TicketForm:
 def _facts(application: Application) -> dict[str, Any]:
     closes_at = application.window_closes if application.window_open else None
     names = ("city", "district", "school", "child")
-    return {**{name: getattr(application, name) for name in names}, "closes_at": closes_at}
+    facts = {name: getattr(application, name) for name in names}
+    return {**facts, "application_id": application.id, "closes_at": closes_at}
 
 
 async def _own_application(work: Work) -> Application | None:

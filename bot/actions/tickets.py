@@ -136,4 +136,5 @@ def _draft(work: Work, form: TicketForm) -> Draft:
         topic=entry.topic if entry else "other",
         closes_at=form.closes_at,
         conversation_id=work.conversation.id,
+        application_id=form.application_id,
     )

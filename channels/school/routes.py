@@ -17,7 +17,7 @@ from channels.widget.assets import Assets
 from channels.widget.pages import read_templates, security_policy, send_page
 
 FOLDER = Path(__file__).parent
-FROM_CHAT = ("icon.svg", "template.js", "tokens.css")
+FROM_CHAT = ("answer_layout.js", "cards.css", "case_card.js", "dates.js", "icon.svg", "template.js", "tokens.css")
 FROM_HOTLINE = ("api.js", "frame.css", "searcher.js", "tabs.js", "words.js")
 """Files of the other pages that this one uses, too."""
 PAUSE_MS = 250

@@ -14,10 +14,11 @@ from channels.tickets.shapes import (
     CommandBody,
     ListQuery,
     NewTicket,
+    TicketMade,
     TicketPage,
-    TicketSummary,
     TicketView,
     event_view,
+    made,
     summary,
     view,
 )
@@ -35,7 +36,7 @@ router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"])
 
 
 @router.post("", status_code=201)
-async def make_ticket(request: Request, response: Response, who: Allowed, body: NewTicket) -> TicketSummary:
+async def make_ticket(request: Request, response: Response, who: Allowed, body: NewTicket) -> TicketMade:
     """Make a ticket; the same `key` again returns the one that it made, with 200."""
     parts, tickets = services(request), desk_of(request)
     parts.limits.check(request)
@@ -46,7 +47,7 @@ async def make_ticket(request: Request, response: Response, who: Allowed, body: 
         raise NotFoundError("没有这通来电。")
     ticket, new = await call(tickets.create, _draft(body, parts.desk.knowledge), actor_of(who))
     response.status_code = 201 if new else 200
-    return summary(ticket, tickets.book, actor_of(who), clock.now())
+    return made(ticket, tickets.book, actor_of(who), clock.now())
 
 
 @router.get("")

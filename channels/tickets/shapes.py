@@ -113,6 +113,19 @@ class TicketSummary(BaseModel):
     closes_at: datetime | None
 
 
+class ServiceHours(BaseModel):
+    """When a team works in a normal week: `weekdays` from 0 (Monday), `windows` as pairs of local times, 09:00."""
+
+    weekdays: tuple[int, ...]
+    windows: list[tuple[str, str]]
+
+
+class TicketMade(TicketSummary):
+    """A new ticket, with what whoever asked for it takes home: when its team works."""
+
+    service: ServiceHours
+
+
 class MessageView(BaseModel):
     """Words on a ticket; a `note` is for colleagues only."""
 
@@ -171,6 +184,7 @@ class TicketView(TicketSummary):
     may: tuple[Name, ...]
     call_id: str | None
     from_chat: bool
+    about_application: bool = Field(description="Whether an application of the parent can be looked at.")
     incident: TicketIncident | None
     messages: list[MessageView]
     events: list[EventView]
@@ -189,6 +203,14 @@ def summary(ticket: Ticket, book: RuleBook, by: Actor, now: datetime) -> TicketS
     return TicketSummary(**_summary(ticket, book, by, now))
 
 
+def made(ticket: Ticket, book: RuleBook, by: Actor, now: datetime) -> TicketMade:
+    """Return what its maker is told of a new ticket."""
+    hours = book.calendar.hours_at(ticket.place)
+    windows = [(f"{first:%H:%M}", f"{last:%H:%M}") for first, last in hours.windows]
+    service = ServiceHours(weekdays=tuple(sorted(hours.weekdays)), windows=windows)
+    return TicketMade(**_summary(ticket, book, by, now), service=service)
+
+
 def view(file: TicketFile, book: RuleBook, by: Actor, now: datetime) -> TicketView:
     """Return the whole ticket as somebody may see it."""
     ticket = file.ticket
@@ -199,6 +221,7 @@ def view(file: TicketFile, book: RuleBook, by: Actor, now: datetime) -> TicketVi
         may=may(ticket, by, now, levels),
         call_id=ticket.call_id,
         from_chat=ticket.conversation_id is not None,
+        about_application=ticket.application_id is not None,
         incident=_incident(file.incident) if file.incident else None,
         messages=[MessageView(**_said(one), kind=one.kind, text=one.text) for one in file.messages],
         events=[event_view(one) for one in file.events],

@@ -250,9 +250,12 @@ def test_ordinary_turn_asks_nothing_of_the_tickets(desk: Desk) -> None:
 
 def test_with_the_city_or_district_goes_what_depends_on_it() -> None:
     form = TicketForm(key="k", city="chongqing", district="渝北区", school="某小学", question="问", child="张*")
+    form = form.model_copy(update={"application_id": "CQ-1"})
     moved = with_field(form, "city", "qingdao")
     assert (moved.district, moved.school, moved.child, moved.to_ask) == (None, None, None, ["district", "school"])
+    assert moved.application_id is None
     other = with_field(form, "district", "忠县")
+    assert other.application_id == "CQ-1"
     assert (other.city, other.school, other.child, other.to_ask) == ("chongqing", None, "张*", ["school"])
     unknown = with_field(form, "district", None)
     assert (unknown.school, unknown.to_ask) == (None, [])

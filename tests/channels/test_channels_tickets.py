@@ -103,6 +103,8 @@ class TestWork:
         assert (ticket["level"], ticket["team"], ticket["state_name"]) == ("school", "招生咨询服务团队", "已派发")
         assert ticket["hours_left"] == pytest.approx(7, abs=0.01)
         assert "messages" not in ticket
+        windows = [["09:00", "12:00"], ["14:00", "18:00"]]
+        assert ticket["service"] == {"weekdays": [0, 1, 2, 3, 4], "windows": windows}
         taken = school.give("claim", ticket)
         assert (taken["state"], taken["mine"], taken["version"]) == ("working", True, 3)
         assert "reply" in taken["may"]
@@ -172,7 +174,7 @@ class TestIsolation:
     def test_each_route_is_for_the_roles_of_the_table(self, app: Service, city: Desk, role: str) -> None:
         ticket, somebody = city.make(), Desk(app, role)
         routes = [(method, path) for method, path in ACCESS if path.startswith(PATH)]
-        assert len(routes) == 8 + len(ACTS)
+        assert len(routes) == 9 + len(ACTS)
         for method, path in routes:
             address = path.replace("{ticket_id}", ticket["id"])
             with somebody.http.stream(method, address, json={} if method == "POST" else None) as response:

@@ -82,6 +82,7 @@ EXPECTED = {
     "GET /api/v1/tickets": "agent school district city",
     "GET /api/v1/tickets/events": "agent school district city",
     "GET /api/v1/tickets/{ticket_id}/conversation": "agent school district city",
+    "GET /api/v1/tickets/{ticket_id}/case": "school district city",
     "POST /api/v1/tickets/{ticket_id}/attachments": "agent school district city",
     "GET /api/v1/tickets/{ticket_id}/attachments/{attachment_id}": "agent school district city",
     "POST /api/v1/tickets/{ticket_id}/presence": "agent school district city",

@@ -302,6 +302,8 @@ def test_what_is_known_of_a_signed_in_guardians_only_application_is_not_asked(
     kept = staff.read(card["id"])
     assert (kept["city"], kept["district"], kept["school"]) == ("chongqing", "合川区", "示范第三中学")
     assert kept["messages"][0]["text"] == f"{WORDS}\n孩子：陈*"
+    staff.give("claim", card["id"])
+    assert staff.case(card["id"])["case"]["id"] == "CQ2026-0416-0254"
 
 
 def test_of_twins_the_one_that_was_chosen_fills_the_form(a_parent: APlace) -> None:

@@ -27,6 +27,10 @@ class TicketStaff:
         """Read a ticket with its course."""
         return self._call("GET", f"/{ticket_id}")
 
+    def case(self, ticket_id: str) -> dict[str, Any]:
+        """Read the application that a ticket is about."""
+        return self._call("GET", f"/{ticket_id}/case")
+
     def listed(self, **wanted: Any) -> list[dict[str, Any]]:
         """Return the newest page of tickets."""
         found: list[dict[str, Any]] = self._call("GET", "", params={"limit": 100, **wanted})["tickets"]

@@ -2,10 +2,12 @@
 
 import { addressOf, ticketOf } from './address.js';
 import { TICKETS, ask, problem } from './ask.js';
+import { CasePanel } from './case_panel.js';
 import { Drafts } from './drafts.js';
 import { Filters } from './filters.js';
 import { Incidents } from './incidents.js';
 import { Line } from './line.js';
+import { NewTicket } from './new_ticket.js';
 import { Presence } from './presence.js';
 import { Queue } from './queue.js';
 import { Suggest } from './suggest.js';
@@ -14,6 +16,7 @@ import { Talk } from './talk.js';
 import { TicketPane } from './ticket.js';
 
 const GATHER_MS = 300;
+const NO_PANEL = { use: () => null, update: () => null }; // agents see no applications
 
 export class Desk {
   constructor(node) {
@@ -25,13 +28,19 @@ export class Desk {
     this.queue = new Queue(part('queue'), Number(known), (id) => this.go(id));
     this.incidents = new Incidents(part('incidents'));
     const drafts = new Drafts(staff);
-    this.pane = new TicketPane(part('ticket'), staff, drafts, { reload: () => this.reload(), done: () => this.renewSoon() });
+    this.pane = new TicketPane(part('ticket'), staff, drafts, {
+      reload: () => this.reload(), done: (ticket) => this.stepped(ticket),
+    });
     this.talk = new Talk(part('talk'), drafts);
     this.suggest = new Suggest(part('suggest'), Number(pause), (text) => (
       this.pane.commands.insert(role === 'agent' ? 'note' : 'reply', text)
     ));
+    this.application = part('case') ? new CasePanel(part('case')) : NO_PANEL;
     this.tabs = new Tabs(part('side'), () => null);
     this.presence = new Presence((others) => this.pane.showOthers(others));
+    this.newTicket = new NewTicket(document.querySelector('.js-new-dialog'), part('new-open'), drafts, Number(pause), {
+      made: () => this.renewSoon(), open: (id) => this.go(id),
+    });
     this.line = new Line({ step: (step) => this.heard(step), round: () => this.round(), state: (on) => this.tellLine(on) });
     part('back').addEventListener('click', (event) => { event.preventDefault(); this.leave(); });
     window.addEventListener('popstate', () => this.follow());
@@ -80,6 +89,7 @@ export class Desk {
     this.presence.use('');
     this.talk.use(null);
     this.suggest.use(null);
+    this.application.use(null);
     this.pane.showNone(id ? 'loading' : 'idle');
     if (!id) {
       return;
@@ -101,6 +111,13 @@ export class Desk {
     this.presence.use(ticket.id);
     this.talk.use(ticket);
     this.suggest.use(ticket);
+    this.application.use(ticket);
+  }
+
+  /** The person has given a command, or was overtaken in it. */
+  stepped(ticket) {
+    this.application.update(ticket);
+    this.renewSoon();
   }
 
   /** Fetches the open ticket anew; what is written stays. */
@@ -110,6 +127,7 @@ export class Desk {
       const ticket = await ask('GET', `${TICKETS}/${encodeURIComponent(id)}`);
       if (id === this.id && this.pane.ticket) {
         this.pane.update(ticket);
+        this.application.update(ticket);
         this.talk.renew();
       }
     } catch (error) {

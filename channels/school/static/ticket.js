@@ -7,13 +7,13 @@ import { phrase } from './template.js';
 import { word } from './words.js';
 
 export class TicketPane {
-  /** `on` has reload(): fetch the open ticket anew; done(): a command was given. */
+  /** `on` has reload(): fetch the open ticket anew; done(ticket): a command was given. */
   constructor(node, staff, drafts, on) {
     Object.assign(this, { node, on, ticket: null });
     this.part = (name) => node.querySelector(`.js-${name}`);
     this.commands = new Commands(this.part('commands'), staff, drafts, {
-      done: (ticket) => { this.update(ticket); on.done(); },
-      overtaken: (ticket) => { this.update(ticket); on.done(); },
+      done: (ticket) => { this.update(ticket); on.done(ticket); },
+      overtaken: (ticket) => { this.update(ticket); on.done(ticket); },
     });
     this.part('show-news').addEventListener('click', () => on.reload());
   }

@@ -1,0 +1,94 @@
+// The application that the open ticket is about: fetched only when asked for, since each look is recorded; kept nowhere.
+
+import { TICKETS, ask, problem } from './ask.js';
+import { CaseCard } from './case_card.js';
+import { tell } from './say.js';
+
+const SETTLED = ['resolved', 'closed'];
+
+/** Why the reader can't look at a ticket's application now; `ready`: they can. */
+function standing(ticket) {
+  if (!ticket) {
+    return 'idle';
+  }
+  if (!ticket.about_application) {
+    return 'none';
+  }
+  if (SETTLED.includes(ticket.state)) {
+    return 'settled';
+  }
+  return ticket.mine ? 'ready' : 'unclaimed';
+}
+
+export class CasePanel {
+  constructor(node) {
+    Object.assign(this, { node, ticket: null, standing: '' });
+    this.told = node.querySelector('.js-case-told');
+    this.asking = node.querySelector('.js-case-ask');
+    this.card = node.querySelector('.js-case-card');
+    this.button = node.querySelector('.js-case-show');
+    this.button.addEventListener('click', () => this.show());
+    window.addEventListener('pagehide', () => this.use(this.ticket)); // going back to the page shows no application
+  }
+
+  /** Another ticket is open, or none: nothing of the one before stays. */
+  use(ticket) {
+    this.standing = '';
+    this.ticket = null;
+    this.update(ticket);
+  }
+
+  /** A newer version of the same ticket: who may not look any more sees nothing any more. */
+  update(ticket) {
+    const name = standing(ticket);
+    this.ticket = ticket;
+    if (name !== this.standing) {
+      this.standing = name;
+      this.clear();
+      this.say(name);
+      this.asking.hidden = name !== 'ready';
+    }
+  }
+
+  clear() {
+    this.card.textContent = '';
+    this.button.textContent = this.button.dataset.first;
+  }
+
+  say(name) {
+    tell(this.told, this.told.dataset[name]);
+  }
+
+  async show() {
+    const { ticket } = this;
+    if (this.isBusy) {
+      return;
+    }
+    this.isBusy = true;
+    this.clear();
+    this.say('loading');
+    try {
+      const { case: application, reason } = await ask('GET', `${TICKETS}/${ticket.id}/case`);
+      this.answered(ticket, () => this.fill(application, reason));
+    } catch (error) {
+      this.answered(ticket, () => tell(this.told, error.status === 404 ? error.message : problem(error)));
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  /** What came for a ticket that is not open any more, or may not be looked at any more, is dropped. */
+  answered(ticket, act) {
+    if (this.ticket && this.ticket.id === ticket.id && this.standing === 'ready') {
+      act();
+    }
+  }
+
+  fill(application, reason) {
+    this.say(reason.replace(/_(\w)/g, (line, letter) => letter.toUpperCase()));
+    if (application) {
+      this.button.textContent = this.button.dataset.again;
+      this.card.appendChild(new CaseCard({ application, brief: false }).render());
+    }
+  }
+}
