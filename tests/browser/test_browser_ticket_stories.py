@@ -1,0 +1,106 @@
+"""Whole stories of tickets in real browsers: parents in the chat, teams at `/school`, from first word to last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from desk_running import Service
+from playwright.sync_api import Browser, Frame, Page, expect
+from school_page import Team, act, open_ticket
+
+from bot.actions.words import Words
+from escalation.listing import Reach
+from escalation.rules import Ticket
+
+pytestmark = [pytest.mark.system, pytest.mark.browser]
+OpenPage = Callable[..., Page]
+ChatIn = Callable[[Page], Frame]
+Say = Callable[[Frame, str], None]
+SAY = Words().say
+SOON = 10_000
+"""Milliseconds within which a step of the desk is in the chat."""
+
+
+@pytest.fixture
+def team(browser: Browser, service: Service) -> Iterator[Team]:
+    opened = Team(browser, service)
+    yield opened
+    opened.close()
+    assert opened.errors == []
+
+
+def press(chat: Frame, name: str) -> None:
+    """Press the newest button of that name and wait for the reply."""
+    replies = chat.locator(".said--parent").count()
+    chat.get_by_role("button", name=name, exact=True).last.click()
+    expect(chat.locator(".said--parent")).to_have_count(replies + 1, timeout=SOON)
+    chat.wait_for_selector(".js-send:not([disabled])")
+
+
+def made_in(chat: Frame, team: Team) -> Ticket:
+    """Return the ticket whose card the chat shows."""
+    card = chat.locator(".card--ticket").last
+    expect(card).to_be_visible(timeout=SOON)
+    return team.desk.find(str(card.get_attribute("data-ticket")), Reach())
+
+
+def course(team: Team, ticket: Ticket) -> list[tuple[str, str]]:
+    """Return the ticket's steps, each with the role that took it."""
+    return [(one.kind, one.by.role) for one in team.desk.read(ticket.id, Reach()).events]
+
+
+def test_a_wrong_name_at_the_source_goes_to_the_district_then_to_the_task_force_and_comes_back(
+    team: Team, open_page: OpenPage, chat_in: ChatIn, say: Say
+) -> None:
+    district = "合川区"
+    chat = chat_in(open_page(f"/demo?city=chongqing&district={district}"))
+    say(chat, "维护子女信息时查到的孩子姓名和出生证不一致")
+    expect(chat.locator("article[data-entry=cq-11]")).to_contain_text("需联系区教委")
+    press(chat, SAY("ticket_option"))
+    say(chat, "示范第三小学")
+    say(chat, "出生证上是三个字，系统查到的名字少一个字，出生证和户口簿都在手边")
+    expect(chat.locator(".said--bot").last).to_contain_text(f"区县：{district}")
+    press(chat, SAY("ticket_send_option"))
+    ticket = made_in(chat, team)
+    card = chat.locator(".card--ticket")
+    expect(card).to_contain_text("区教委")
+    assert (ticket.level, ticket.entry, ticket.place.school) == ("district", "cq-11", "示范第三小学")
+
+    officer = team.hire("赵科长", "district", f"chongqing/{district}")
+    desk = team.open(officer)
+    open_ticket(desk, ticket)
+    expect(desk.locator(".js-guidance-text")).to_contain_text("转办“一件事”专班")
+    expect(desk.locator(".words[data-kind=question]")).to_contain_text("系统查到的名字少一个字")
+    act(desk, "claim")
+    expect(desk.locator(".js-holder")).to_have_text("我在处理")
+    act(desk, "transfer", "出生证照片已核对，名字少“小”字。", to="city", why="与出生证姓名不一致，源头数据有误")
+    expect(desk.locator(".js-status")).to_have_text("已转办。")
+    expect(card.last).to_contain_text("“一件事”专班", timeout=SOON)
+    assert chat.get_by_text("出生证照片已核对").count() == 0
+
+    force = team.open(team.hire("周工", "city", "chongqing"), f"/school?number={ticket.number}")
+    open_ticket(force, ticket)
+    expect(force.locator(".js-course")).to_contain_text("与出生证姓名不一致，源头数据有误")
+    expect(force.locator(".words[data-kind=note]")).to_contain_text("名字少“小”字")
+    act(force, "claim")
+    expect(force.locator(".js-holder")).to_have_text("我在处理")
+    answer = "源头数据已更正。请在“维护子女信息”中重新获取最新数据，核对姓名后保存。"
+    act(force, "reply", answer)
+    expect(force.locator(".js-status")).to_have_text("已答复家长。")
+    expect(card.last.locator(".facts__state")).to_have_text("已答复", timeout=SOON)
+    expect(card.last).to_contain_text("重新获取最新数据")
+
+    press(chat, SAY("ticket_solved_option"))
+    expect(card.last.locator(".facts__state")).to_have_text("已解决")
+    expect(force.locator(".js-state")).to_have_text("已解决")
+    expect(desk.locator(".js-state")).to_have_text("已解决")
+    assert course(team, ticket) == [
+        ("create", "parent"),
+        ("dispatch", "system"),
+        ("claim", "district"),
+        ("transfer", "district"),
+        ("claim", "city"),
+        ("reply", "city"),
+        ("resolve", "parent"),
+    ]
