@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -104,3 +105,51 @@ def test_a_wrong_name_at_the_source_goes_to_the_district_then_to_the_task_force_
         ("reply", "city"),
         ("resolve", "parent"),
     ]
+
+
+def test_a_father_who_sees_a_strangers_child_is_helped_by_his_districts_office(
+    team: Team, open_page: OpenPage, chat_in: ChatIn, say: Say
+) -> None:
+    district = "李沧区"
+    chat = chat_in(open_page(f"/demo?city=qingdao&district={district}"))
+    say(chat, "我用爱山东给孩子报名，报名儿童显示的是别人家的孩子")
+    expect(chat.locator("article[data-entry=qd-b03]")).to_be_visible()
+    press(chat, "户口是集体户")
+    expect(chat.locator("article[data-entry=qd-b03]").last).to_contain_text("反馈给教体局处理")
+    press(chat, SAY("ticket_option"))
+    press(chat, SAY("ticket_no_school_option"))
+    say(chat, "三项信息都对，显示的身份证号是110101199003071239，不是我家孩子")
+    expect(chat.locator(".said--bot").last).to_contain_text("[身份证号]")
+    press(chat, SAY("ticket_send_option"))
+    ticket = made_in(chat, team)
+    card = chat.locator(".card--ticket")
+    expect(card).to_contain_text("教体局")
+    assert (ticket.level, ticket.entry, ticket.branch) == ("district", "qd-b03", "collective")
+
+    teacher = team.open(
+        team.hire("王老师", scope=f"qingdao/{district}/{team.school}"), may_log="404 (Not Found)"
+    )  # fmt: skip
+    expect(teacher.locator(".js-count")).to_have_text("没有符合条件的工单")
+    teacher.goto(f"/school?ticket={ticket.id}")
+    expect(teacher.locator(".js-empty")).to_have_text("这张工单已不在您的范围内，或已被删除。")
+
+    desk = team.open(team.hire("孙科长", "district", f"qingdao/{district}"))
+    open_ticket(desk, ticket)
+    expect(desk.locator(".js-team")).to_contain_text("教体局")
+    question = desk.locator(".words[data-kind=question]")
+    expect(question).to_contain_text("显示的身份证号是[身份证号]")
+    act(desk, "claim")
+    expect(desk.locator(".js-holder")).to_have_text("我在处理")
+    desk.click(".js-act[data-act=reply]")
+    desk.locator("#form-reply textarea").fill("集体户名下的信息已理清，请退出后重新进入平台，再开始报名。\n")
+    desk.click("#tab-suggest")
+    desk.fill(".js-suggest-box", "报名儿童显示的不是我的孩子")
+    desk.locator(".hit[data-entry=qd-b03] .js-insert").click()
+    desk.click("#form-reply [type=submit]")
+    expect(desk.locator(".js-status")).to_have_text("已答复家长。")
+    expect(card.last.locator(".facts__state")).to_have_text("已答复", timeout=SOON)
+    expect(card.last).to_contain_text("请退出后重新进入平台")
+    expect(card.last).to_contain_text(re.compile("来源：.+第3条"))
+    assert "110101199003071239" not in desk.content()
+    press(chat, SAY("ticket_solved_option"))
+    expect(desk.locator(".js-state")).to_have_text("已解决")
