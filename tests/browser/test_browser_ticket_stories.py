@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from desk_running import Service
+from hotline_page import eventually
+from parent_client import Json, Parent
 from playwright.sync_api import Browser, Frame, Page, expect
 from school_page import Team, act, open_ticket
 
 from bot.actions.words import Words
+from channels.tickets.announcing import ROUND
 from escalation.listing import Reach
 from escalation.rules import Ticket
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
+APlace = Callable[..., Parent]
 OpenPage = Callable[..., Page]
 ChatIn = Callable[[Page], Frame]
 Say = Callable[[Frame, str], None]
@@ -153,3 +159,63 @@ def test_a_father_who_sees_a_strangers_child_is_helped_by_his_districts_office(
     assert "110101199003071239" not in desk.content()
     press(chat, SAY("ticket_solved_option"))
     expect(desk.locator(".js-state")).to_have_text("已解决")
+
+
+FACES = "刷脸查不到孩子"
+
+
+def report_faces(parent: Parent) -> None:
+    """Ask about the failure, and hand it on to people."""
+    assert parent.say(FACES).entries == ["cq-10"]
+    parent.say("转人工")
+    for label in ("ticket_option", "ticket_no_school_option", "ticket_enough_option"):
+        parent.press(SAY(label))
+    assert parent.press(SAY("ticket_send_option")).outcome == "ticket_made"
+
+
+def informed(parent: Parent) -> list[Json]:
+    """Return the incident's cards in a parent's chat."""
+    said = [one["message"] for one in parent.transcript()["messages"]]
+    return [one["ticket"] for one in said if one["type"] == "ticket" and one["ticket"]["happened"] == "inform"]
+
+
+def test_of_forty_parents_with_one_failure_each_hears_the_one_text_once_and_the_next_one_reads_it(
+    team: Team, a_parent: APlace, open_page: OpenPage, chat_in: ChatIn, say: Say
+) -> None:
+    district, text = "彭水县", "刷脸系统正在抢修，预计今天18:00恢复，请稍后再试，不用重复提交。"
+    office = team.open(team.hire("李科长", "district", f"chongqing/{district}"))
+    chats = [chat_in(open_page(f"/demo?city=chongqing&district={district}")) for _ in range(2)]
+    for chat in chats:
+        say(chat, FACES)
+        say(chat, "转人工")
+        for label in ("ticket_option", "ticket_no_school_option", "ticket_enough_option", "ticket_send_option"):
+            press(chat, SAY(label))
+    parents = [a_parent(city="chongqing", district=district) for _ in range(38)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(report_faces, parents))
+
+    office.reload()
+    pile = office.locator(".incident")
+    expect(pile).to_contain_text(f"{district} 60 分钟内有 40 张同类工单")
+    pile.get_by_role("button", name="开设突发事件").click()
+    office.fill(".js-incident-form [name=title]", "刷脸故障")
+    office.fill(".js-incident-form [name=text]", text)
+    office.click(".js-incident-form [type=submit]")
+    expect(pile).to_contain_text("40 张工单")
+    for chat in chats:
+        expect(chat.locator(".card--ticket", has_text=text)).to_have_count(1, timeout=3 * SOON)
+    eventually(lambda: all(informed(parent) for parent in parents), 30)
+    time.sleep(3 * ROUND)
+    assert [[card["text"] for card in informed(parent)] for parent in parents] == [[text]] * 38
+    for chat in chats:
+        expect(chat.locator(".card--ticket", has_text=text)).to_have_count(1)
+
+    following = chat_in(open_page(f"/demo?city=chongqing&district={district}"))
+    say(following, FACES)
+    notice = SAY("incident_notice", place=district, office="县教委", text=text).split("\n", 1)[0]
+    expect(following.locator(".bubble", has_text=notice)).to_have_count(1)
+    pile.get_by_role("button", name="结束").click()
+    office.fill(".js-incident-form [name=text]", "刷脸已恢复，请重试。")
+    office.click(".js-incident-form [type=submit]")
+    for chat in chats:
+        expect(chat.locator(".card--ticket").last).to_contain_text("刷脸已恢复", timeout=3 * SOON)
