@@ -6,16 +6,22 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from desk_running import Service
 from hotline_page import eventually
 from parent_client import Json, Parent
 from playwright.sync_api import Browser, Frame, Page, expect
 from school_page import Team, act, open_ticket
+from sqlalchemy import or_, select, update
 
 from bot.actions.words import Words
 from channels.tickets.announcing import ROUND
+from conversations.storage import ConversationStore
+from conversations.tables import Base, UtcDateTime
 from escalation.listing import Reach
 from escalation.rules import Ticket
 
@@ -25,6 +31,7 @@ OpenPage = Callable[..., Page]
 ChatIn = Callable[[Page], Frame]
 Say = Callable[[Frame, str], None]
 SAY = Words().say
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SOON = 10_000
 """Milliseconds within which a step of the desk is in the chat."""
 
@@ -50,6 +57,20 @@ def made_in(chat: Frame, team: Team) -> Ticket:
     card = chat.locator(".card--ticket").last
     expect(card).to_be_visible(timeout=SOON)
     return team.desk.find(str(card.get_attribute("data-ticket")), Reach())
+
+
+def in_view(chat: Frame, words: str) -> bool:
+    """Whether these words of the talk begin inside its window."""
+    there, talk = chat.get_by_text(words).bounding_box(), chat.locator(".js-scroll").bounding_box()
+    assert there
+    assert talk
+    return talk["y"] <= there["y"] < talk["y"] + talk["height"]
+
+
+def violations(chat: Frame) -> list[str]:
+    """Return what axe finds in the chat against WCAG 2.2 AA."""
+    found = Axe().run(chat, options={"runOnly": {"type": "tag", "values": WCAG}})  # type: ignore[arg-type]
+    return [one["id"] for one in found.response["violations"]]
 
 
 def course(team: Team, ticket: Ticket) -> list[tuple[str, str]]:
@@ -117,7 +138,8 @@ def test_a_father_who_sees_a_strangers_child_is_helped_by_his_districts_office(
     team: Team, open_page: OpenPage, chat_in: ChatIn, say: Say
 ) -> None:
     district = "李沧区"
-    chat = chat_in(open_page(f"/demo?city=qingdao&district={district}"))
+    page = open_page(f"/demo?city=qingdao&district={district}")
+    chat = chat_in(page)
     say(chat, "我用爱山东给孩子报名，报名儿童显示的是别人家的孩子")
     expect(chat.locator("article[data-entry=qd-b03]")).to_be_visible()
     press(chat, "户口是集体户")
@@ -153,7 +175,14 @@ def test_a_father_who_sees_a_strangers_child_is_helped_by_his_districts_office(
     desk.locator(".hit[data-entry=qd-b03] .js-insert").click()
     desk.click("#form-reply [type=submit]")
     expect(desk.locator(".js-status")).to_have_text("已答复家长。")
-    expect(card.last.locator(".facts__state")).to_have_text("已答复", timeout=SOON)
+    below = chat.get_by_role("button", name="有新消息")
+    expect(below).to_be_visible(timeout=SOON)
+    assert not in_view(chat, "请退出后重新进入平台")
+    assert violations(chat) == []
+    below.click()
+    expect(below).to_be_hidden()
+    assert in_view(chat, "请退出后重新进入平台")
+    expect(card.last.locator(".facts__state")).to_have_text("已答复")
     expect(card.last).to_contain_text("请退出后重新进入平台")
     expect(card.last).to_contain_text(re.compile("来源：.+第3条"))
     assert "110101199003071239" not in desk.content()
@@ -219,3 +248,90 @@ def test_of_forty_parents_with_one_failure_each_hears_the_one_text_once_and_the_
     office.click(".js-incident-form [type=submit]")
     for chat in chats:
         expect(chat.locator(".card--ticket").last).to_contain_text("刷脸已恢复", timeout=3 * SOON)
+
+
+def on_a_phone(team: Team, path: str, kept: Any = None) -> Page:
+    """Open a page as a browser that has kept what an earlier one had stored."""
+    context = team.browser.new_context(
+        base_url=team.service.base,
+        viewport={"width": 360, "height": 740},
+        locale="zh-CN",
+        timezone_id="Asia/Shanghai",
+        storage_state=kept,
+    )
+    team.contexts.append(context)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.on("pageerror", lambda error: team.errors.append(str(error)))
+    page.goto(path)
+    return page
+
+
+def let_a_day_pass(team: Team, ticket: Ticket) -> None:
+    """Set all that was said and done with the ticket and in its conversation a day back."""
+    ids, day = (ticket.id, ticket.conversation_id), timedelta(days=1)
+    with team.engine.begin() as connection:
+        for table in Base.metadata.sorted_tables:
+            of_it = [table.c[name].in_(ids) for name in ("id", "ticket_id", "conversation_id") if name in table.c]
+            times = [column for column in table.c if isinstance(column.type, UtcDateTime)]
+            for row in connection.execute(select(table).where(or_(*of_it))).mappings() if of_it and times else ():
+                earlier = {column.name: row[column.name] and row[column.name] - day for column in times}
+                same = [column == row[column.name] for column in table.primary_key]
+                connection.execute(update(table).where(*same).values(earlier))
+
+
+def test_who_closes_the_page_reads_the_answer_the_next_day_once_and_has_the_ticket_reopened(
+    team: Team, chat_in: ChatIn, say: Say
+) -> None:
+    district, answer = "即墨区", "已为您解除占用，请退出后重新进入平台再试。"
+    address = f"/demo?city=qingdao&district={district}"
+    page = on_a_phone(team, address)
+    chat = chat_in(page)
+    say(chat, "给孩子报名提示身份证号已被占用")
+    press(chat, "都不是")
+    press(chat, SAY("ticket_option"))
+    say(chat, team.school)
+    press(chat, SAY("ticket_enough_option"))
+    press(chat, SAY("ticket_send_option"))
+    ticket = made_in(chat, team)
+    expect(chat.locator(".said--bot").last).to_contain_text("关了页面也没关系")
+    kept = page.context.storage_state()
+    page.context.close()
+
+    desk = team.open(team.hire("王老师", scope=f"qingdao/{district}/{team.school}"))
+    open_ticket(desk, ticket)
+    act(desk, "claim")
+    expect(desk.locator(".js-holder")).to_have_text("我在处理")
+    act(desk, "resolve", answer)
+    expect(desk.locator(".js-status")).to_have_text("已标为解决。")
+    eventually(lambda: told_in(team, ticket, answer), 10)
+    let_a_day_pass(team, ticket)
+
+    page = on_a_phone(team, address, kept)
+    chat = chat_in(page)
+    card = chat.locator(".card--ticket")
+    for _ in range(2):
+        expect(card.filter(has_text=answer)).to_have_count(1)
+        expect(card.last.locator(".facts__state")).to_have_text("已解决")
+        assert in_view(chat, answer)
+        expect(chat.locator(".said time").first).to_have_text(re.compile(r"^\d+月\d+日 \d\d:\d\d$"))
+        page.reload()
+        chat = chat_in(page)
+        card = chat.locator(".card--ticket")
+    press(chat, SAY("ticket_unsolved_option"))
+    say(chat, "重新进入以后还是提示被占用")
+    expect(card.last.locator(".facts__state")).to_have_text("已派发")
+    expect(chat.locator(".said--bot").last).to_contain_text("工单已重新打开")
+    expect(desk.locator(".js-state")).to_have_text("已派发")
+    expect(desk.locator(".js-course")).to_contain_text("重新进入以后还是提示被占用")
+    act(desk, "claim")
+    act(desk, "reply", "您好，请再试一次，这次可以了。")
+    expect(card.last).to_contain_text("这次可以了", timeout=SOON)
+    expect(card.filter(has_text=answer)).to_have_count(1)
+
+
+def told_in(team: Team, ticket: Ticket, words: str) -> bool:
+    """Whether the ticket's conversation holds a card with these words."""
+    assert ticket.conversation_id
+    said = ConversationStore(team.engine).said_after(ticket.conversation_id, 0)
+    return any(words in one.message.model_dump_json() for one in said)
