@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -250,23 +249,6 @@ def test_of_forty_parents_with_one_failure_each_hears_the_one_text_once_and_the_
         expect(chat.locator(".card--ticket").last).to_contain_text("刷脸已恢复", timeout=3 * SOON)
 
 
-def on_a_phone(team: Team, path: str, kept: Any = None) -> Page:
-    """Open a page as a browser that has kept what an earlier one had stored."""
-    context = team.browser.new_context(
-        base_url=team.service.base,
-        viewport={"width": 360, "height": 740},
-        locale="zh-CN",
-        timezone_id="Asia/Shanghai",
-        storage_state=kept,
-    )
-    team.contexts.append(context)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    page.on("pageerror", lambda error: team.errors.append(str(error)))
-    page.goto(path)
-    return page
-
-
 def let_a_day_pass(team: Team, ticket: Ticket) -> None:
     """Set all that was said and done with the ticket and in its conversation a day back."""
     ids, day = (ticket.id, ticket.conversation_id), timedelta(days=1)
@@ -285,7 +267,7 @@ def test_who_closes_the_page_reads_the_answer_the_next_day_once_and_has_the_tick
 ) -> None:
     district, answer = "即墨区", "已为您解除占用，请退出后重新进入平台再试。"
     address = f"/demo?city=qingdao&district={district}"
-    page = on_a_phone(team, address)
+    page = team.phone(address)
     chat = chat_in(page)
     say(chat, "给孩子报名提示身份证号已被占用")
     press(chat, "都不是")
@@ -307,7 +289,7 @@ def test_who_closes_the_page_reads_the_answer_the_next_day_once_and_has_the_tick
     eventually(lambda: told_in(team, ticket, answer), 10)
     let_a_day_pass(team, ticket)
 
-    page = on_a_phone(team, address, kept)
+    page = team.phone(address, kept)
     chat = chat_in(page)
     card = chat.locator(".card--ticket")
     for _ in range(2):
