@@ -41,7 +41,7 @@ async def stream_events(
         if conversation.last_seq > told.seq or conversation.fence != told.fence:
             for one in await _new(store, conversation, told, resumed=after is not None):
                 yield one
-            reading.note(conversation_id, told.seq)
+            reading.note(conversation_id, min(told.seq, conversation.last_seq))
         if (state := _state(conversation)) != told.state:
             told.state = state
             yield _event("state", state, told.seq)

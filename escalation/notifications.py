@@ -83,7 +83,7 @@ class Notifications:
         if new:
             connection.execute(insert(_NOTIFICATIONS), new)
 
-    def waiting(self, limit: int = 1000) -> list[Notification]:
+    def waiting(self, limit: int = 200) -> list[Notification]:
         """Return those that are not settled, of people who are known, the next to be sent first."""
         names = ("ticket_id", "version", "id", "seq", "at", "next_at", "tries")
         whose = (_CONVERSATIONS.c.guardian, _CONVERSATIONS.c.guardian_city.label("city"), TICKETS.c.number)

@@ -106,3 +106,16 @@ def test_a_notifier_that_hangs_delays_neither_chat_nor_desk(
             eventually(lambda: "还有一句" in str(away.transcript()), 3)
             assert time.monotonic() - begun < 4
     server.answers.set()
+
+
+def test_who_only_asks_for_what_is_new_has_seen_it_too(team: Team, telling: Service, server: NotifierServer) -> None:
+    wang = team.hire("王老师")
+    with closing(Parent(telling.base, token=telling.token("cq-zhang"))) as asking:
+        ticket = team.make(conversation_id=asking.id)
+        team.give(ticket, "claim", wang)
+        reply(team, ticket, wang, "请重新获取最新数据。")
+        eventually(lambda: "请重新获取" in str(asking.transcript()))
+        time.sleep(2 * AFTER)
+        assert ticket.number not in {one["number"] for one in server.got}
+        reply(team, ticket, wang, "还有一句。")
+        eventually(lambda: ticket.number in {one["number"] for one in server.got}, 15)
