@@ -39,6 +39,7 @@ from channels.tickets import live as tickets_live
 from channels.tickets import routes as tickets_routes
 from channels.tickets.announcing import keep_announcing
 from channels.tickets.climbing import keep_climbing
+from channels.tickets.notifying import Notifier
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
 from conversations.migrate import migrate
@@ -104,13 +105,16 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     door = StaffDoor(desk.store.engine, settings, desk.store.call)
     parts = Services(settings, desk, RasaClient(settings), Limits(settings), TokenKeys(settings), Metrics(), door)
     news_desk = news.NewsDesk(desk, webhook_signer(settings), settings.enrollment_poll_seconds)
+    notifier = Notifier(settings, desk.store, parts.reading, parts.metrics) if settings.notifier_url else None
     rasa_actions.install(desk)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         door.sessions.delete_ended()
         async with parts.keys.kept_fresh():
-            rounds = (news_desk.run(), keep_climbing(desk.store, desk.tickets), keep_announcing(desk))
+            on_mark = notifier.notifications.put if notifier else None
+            rounds = [news_desk.run(), keep_climbing(desk.store, desk.tickets)]
+            rounds += [keep_announcing(desk, on_mark=on_mark), *([notifier.run()] if notifier else [])]
             tasks = [asyncio.create_task(one) for one in rounds]
             yield
             for task in tasks:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sse_starlette import ServerSentEvent
 
+from channels.reading import Reading
 from conversations.handover import OwnerChange, owner_changes
 from conversations.reply import Said
 from conversations.storage import Conversation, ConversationStore
@@ -26,7 +27,7 @@ class _Told:
 
 
 async def stream_events(
-    store: ConversationStore, conversation_id: str, after: int | None
+    store: ConversationStore, conversation_id: str, after: int | None, reading: Reading
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield what happens after message number `after`, or from now on, in the order in which it happened.
 
@@ -40,6 +41,7 @@ async def stream_events(
         if conversation.last_seq > told.seq or conversation.fence != told.fence:
             for one in await _new(store, conversation, told, resumed=after is not None):
                 yield one
+            reading.note(conversation_id, min(told.seq, conversation.last_seq))
         if (state := _state(conversation)) != told.state:
             told.state = state
             yield _event("state", state, told.seq)

@@ -18,6 +18,7 @@ from channels.limits import is_within, read_networks
 from core.errors import ConflictError, TokenRefusal, TokenRejectedError
 from core.outcomes import Outcome
 from core.settings import Settings
+from escalation.notifications import Notified
 from staff.accounts import SignIn
 
 _PASSED_ON = ("x-forwarded-for", "x-real-ip", "forwarded", "via")
@@ -36,6 +37,13 @@ class Metrics:
         sign_ins = Counter(
             "helpdesk_staff_sign_ins_total", "Tries of staff to sign in.", ["outcome"], registry=self._registry
         )
+        notifications = Counter(
+            "helpdesk_notifications_total",
+            "News of tickets for parents whose page is closed.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._notifications = {outcome: notifications.labels(outcome.value) for outcome in Notified}
         self._sign_ins = {outcome: sign_ins.labels(outcome.value) for outcome in SignIn}
         self._refusals = {reason: refusals.labels(reason.value) for reason in TokenRefusal}
         self._turns = {outcome: turns.labels(outcome.value) for outcome in Outcome}
@@ -47,6 +55,10 @@ class Metrics:
     def count_sign_in(self, outcome: SignIn) -> None:
         """Count a member of staff's try to sign in."""
         self._sign_ins[outcome].inc()
+
+    def count_notification(self, outcome: Notified) -> None:
+        """Count what became of a notification, or a try that failed."""
+        self._notifications[outcome].inc()
 
     @contextmanager
     def token_refusals(self) -> Iterator[None]:

@@ -95,6 +95,7 @@ async def read_messages(
     """Return everything said after number `after`."""
     store = services(request).desk.store
     state = await store.call(store.get, conversation)
+    services(request).reading.note(conversation, state.last_seq)
     return Transcript(
         conversation_id=conversation,
         city=state.scope.city,
@@ -112,6 +113,6 @@ async def read_messages(
 async def follow(request: Request, conversation: Opened) -> EventSourceResponse:
     """Stream what is said, changes of owner and of state as server-sent events; `Last-Event-ID` resumes."""
     last = request.headers.get("last-event-id", "")
-    store = services(request).desk.store
+    parts = services(request)
     after = int(last) if re.fullmatch(r"[0-9]{1,9}", last) else None
-    return EventSourceResponse(stream_events(store, conversation, after), ping=15)
+    return EventSourceResponse(stream_events(parts.desk.store, conversation, after, parts.reading), ping=15)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Header, Request
@@ -12,6 +12,7 @@ from channels.keys import TokenKeys
 from channels.limits import Limits
 from channels.metrics import Metrics
 from channels.rasa import RasaClient
+from channels.reading import Reading
 from channels.staff.door import StaffDoor
 from core.errors import NotAuthenticatedError
 from core.settings import Settings
@@ -28,6 +29,7 @@ class Services:
     keys: TokenKeys
     metrics: Metrics
     staff: StaffDoor
+    reading: Reading = field(default_factory=Reading)
 
 
 def services(request: Request) -> Services:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from ipaddress import ip_network
@@ -216,6 +217,18 @@ class Settings(BaseSettings):
     attachment_scanner_seconds: float = Field(
         20.0, gt=0, le=120, description="Seconds that the scanner may take for one file."
     )
+    notifier_url: HttpUrl | None = Field(
+        None,
+        description="Address that is told by POST that a signed-in guardian's ticket has news that no open page of "
+        "theirs shows; empty: nobody is told outside the chat.",
+    )
+    notifier_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that signs these calls by hmac-sha256, at least 16 characters; set together with the address.",
+    )
+    notifier_after_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="Seconds for which such news may be seen in the chat before it is told of."
+    )
     batch_ended_on: date = Field(
         date(2025, 8, 31),
         description="Last day of the Chongqing document's enrolment period; later answers carry its note.",
@@ -282,9 +295,12 @@ class Settings(BaseSettings):
             "oidc_client_id": self.oidc_client_id,
             "oidc_client_secret": self.oidc_client_secret.get_secret_value(),
         }
-        missing = [PREFIX + name.upper() for name, value in parts.items() if not value]
-        if missing and len(missing) < len(parts):
-            raise PydanticCustomError("half_set", "{names}: set together, or none", {"names": ", ".join(missing)})
+        _check_whole(parts)
+        return self
+
+    @model_validator(mode="after")
+    def _notifier_is_whole(self) -> Self:
+        _check_whole({"notifier_url": self.notifier_url, "notifier_key": self.notifier_key.get_secret_value()})
         return self
 
     @property
@@ -321,6 +337,12 @@ class Settings(BaseSettings):
     def enrollment(self) -> str:
         """Base address of the enrolment backend."""
         return (self.enrollment_url or f"http://127.0.0.1:{self.reference_port}").rstrip("/")
+
+
+def _check_whole(parts: Mapping[str, object]) -> None:
+    missing = [PREFIX + name.upper() for name, value in parts.items() if not value]
+    if missing and len(missing) < len(parts):
+        raise PydanticCustomError("half_set", "{names}: set together, or none", {"names": ", ".join(missing)})
 
 
 def read_settings(file: Path | None = None) -> Settings:

@@ -6,7 +6,7 @@ and uses `key` so that saying it twice is saying it once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -25,6 +25,8 @@ _TO_PARENT: frozenset[Name] = frozenset(
     {"dispatch", "climb", "inform", "reply", "ask_parent", "transfer", "resolve", "close", "reopen"}
 )
 """Steps that a parent is told of, unless they took them themselves."""
+
+OnMark = Callable[[Connection, Sequence[int], datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,15 @@ def put(connection: Connection, ticket: Ticket, event: Event) -> None:
 
 
 class Outbox:
-    """The steps that are kept: those that are not announced yet, and all of them in their order."""
+    """The steps that are kept: those that are not announced yet, and all of them in their order.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    Args:
+        engine: the migrated database.
+        on_mark: what else is done with steps as they are marked, in the same transaction.
+    """
+
+    def __init__(self, engine: Engine, on_mark: OnMark | None = None) -> None:
+        self._engine, self._on_mark = engine, on_mark
 
     def take(self, limit: int = 100) -> list[Announcement]:
         """Return what can be announced now, oldest first: while a person has a conversation, its steps wait."""
@@ -87,9 +94,12 @@ class Outbox:
             return connection.execute(newest).scalar() or 0
 
     def mark(self, ids: Sequence[int], now: datetime) -> None:
-        """Note that these are announced."""
+        """Note that these are announced; those that nobody has marked before are handed to `on_mark`."""
+        fresh = update(_OUTBOX).where(_OUTBOX.c.id.in_(ids), _OUTBOX.c.announced_at.is_(None)).values(announced_at=now)
         with self._engine.begin() as connection:
-            connection.execute(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(announced_at=now))
+            marked = connection.execute(fresh.returning(_OUTBOX.c.id)).scalars().all()
+            if self._on_mark and marked:
+                self._on_mark(connection, marked, now)
 
     def _read(self, wanted: Select[Any]) -> list[Announcement]:
         with self._engine.connect() as connection:

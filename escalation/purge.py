@@ -11,6 +11,7 @@ from conversations.purge_aged import Aged, count_aged, purge_aged
 from escalation.rows import TICKETS
 from escalation.tables import (
     IncidentTicketRow,
+    NotificationRow,
     OutboxRow,
     TicketAttachmentRow,
     TicketEventRow,
@@ -18,7 +19,10 @@ from escalation.tables import (
     TicketWatcherRow,
 )
 
-_ROWS = (IncidentTicketRow, OutboxRow, TicketAttachmentRow, TicketEventRow, TicketMessageRow, TicketWatcherRow)
+_ROWS = (
+    *(IncidentTicketRow, NotificationRow, OutboxRow, TicketAttachmentRow),
+    *(TicketEventRow, TicketMessageRow, TicketWatcherRow),
+)
 _HANG_ON = tuple(row.__table__.c.ticket_id for row in _ROWS)
 
 

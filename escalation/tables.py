@@ -174,3 +174,23 @@ class TicketAttachmentRow(Base):
     version: Mapped[int | None] = mapped_column(Integer)
     to_parent: Mapped[bool] = mapped_column(Boolean)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class NotificationRow(Base):
+    """A step that its parent is told of outside the chat, unless they see it there; `outcome` is null until then.
+
+    `id` is what the notifier knows it by; `seq`: how far a page must have read to have shown it; `next_at`: when it is
+    sent, or sent again after `tries`.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (Index("ix_notifications_outcome_next", "outcome", "next_at"),)
+
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("tickets.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(36), unique=True)
+    seq: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(Integer)
+    outcome: Mapped[str | None] = mapped_column(String(10))

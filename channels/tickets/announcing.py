@@ -12,7 +12,7 @@ from bot.actions.desk import Desk
 from bot.actions.ticket_cards import step_messages
 from conversations.reply import TicketMessage
 from core import clock
-from escalation.outbox import Announcement, Outbox
+from escalation.outbox import Announcement, OnMark, Outbox
 
 log = logging.getLogger(__name__)
 ROUND = 1.0
@@ -23,9 +23,9 @@ _REPLY_MISSING_AFTER = timedelta(seconds=60)
 """When a ticket that was made in a chat is told there, although the reply of the turn that made it never came."""
 
 
-async def keep_announcing(desk: Desk, seconds: float = ROUND) -> None:
-    """Run until cancelled; a fault costs a round, not the task."""
-    outbox = Outbox(desk.store.engine)
+async def keep_announcing(desk: Desk, seconds: float = ROUND, on_mark: OnMark | None = None) -> None:
+    """Run until cancelled; a fault costs a round, not the task. `on_mark`: see `Outbox`."""
+    outbox = Outbox(desk.store.engine, on_mark)
     while True:
         try:
             await _tell_incidents(desk)

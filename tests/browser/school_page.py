@@ -81,6 +81,22 @@ class Team:
         page.wait_for_selector(".js-live[data-state=on]")
         return page
 
+    def phone(self, path: str, kept: Any = None) -> Page:
+        """Open a parent's page as a browser that has what an earlier one has stored: its `storage_state`."""
+        context = self.browser.new_context(
+            base_url=self.service.base,
+            viewport={"width": 360, "height": 740},
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            storage_state=kept,
+        )
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(path)
+        return page
+
     def sign_in(self, context: BrowserContext, who: Staff) -> None:
         """Give a browser a new session."""
         session = StaffSessions(self.engine, self.service.settings).open(who)

@@ -16,6 +16,7 @@ from channels.metrics import Metrics, make_router
 from core.errors import TokenRefusal
 from core.outcomes import Outcome
 from core.settings import Settings
+from escalation.notifications import Notified
 from staff.accounts import SignIn
 
 APlace = Callable[..., Parent]
@@ -42,7 +43,7 @@ def calling_from(address: str, networks: str) -> int:
 
 def test_every_reason_and_outcome_stands_at_nought_from_the_start() -> None:
     expected = {("reason", reason.value): 0.0 for reason in TokenRefusal}
-    expected |= {("outcome", outcome.value): 0.0 for outcome in [*Outcome, *SignIn]}
+    expected |= {("outcome", outcome.value): 0.0 for outcome in [*Outcome, *SignIn, *Notified]}
     assert samples(Metrics().text().decode()) == expected
 
 

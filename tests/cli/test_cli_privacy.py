@@ -89,6 +89,7 @@ def test_counts_are_all_that_is_said(log: AuditLog) -> None:
         "ticket_watchers": 0,
         "incident_tickets": 0,
         "ticket_attachments": 0,
+        "notifications": 0,
     }
     assert log.verify().rows == 3
     assert log.verify().ok

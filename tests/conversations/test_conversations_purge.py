@@ -39,13 +39,13 @@ from escalation.incidents import Matter
 from escalation.listing import Reach
 from escalation.routing import own_rules
 from escalation.rules import Actor, Place, Ticket
-from escalation.tables import TicketAttachmentRow, TicketWatcherRow
+from escalation.tables import NotificationRow, TicketAttachmentRow, TicketWatcherRow
 
 NOW = clock.now()
 CONVERSATION_TABLES = {"conversations", "turns", "said", "offered", "token_uses", "feedback"}
 CONVERSATION_TABLES |= {"announcements", "case_waits", "handovers", "staff_message_keys", "kept_news"}
 CONVERSATION_TABLES |= {"tickets", "ticket_messages", "ticket_events", "outbox", "ticket_watchers"}
-CONVERSATION_TABLES |= {"incident_tickets", "ticket_attachments"}
+CONVERSATION_TABLES |= {"incident_tickets", "ticket_attachments", "notifications"}
 Ago = Callable[[int], None]
 
 
@@ -115,6 +115,9 @@ def look_at_ticket_of(engine: Engine, conversation: Conversation) -> None:
         file = {"name": "a.jpg", "type": "image/jpeg", "size": 3, "sha256": "0" * 64, "content": b"\xff\xd8\xff"}
         same = {"id": str(uuid4()), "ticket_id": ticket.id, "to_parent": True}
         connection.execute(insert(TicketAttachmentRow), same | who | file)
+        times = {"at": clock.now(), "next_at": clock.now()}
+        told = {"id": str(uuid4()), "ticket_id": ticket.id, "version": 2, "seq": 1, "tries": 0}
+        connection.execute(insert(NotificationRow), told | times)
 
 
 def belongs_to_an_incident(engine: Engine, ticket: Ticket) -> None:

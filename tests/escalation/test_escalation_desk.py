@@ -466,6 +466,7 @@ class TestPurge:
             "ticket_watchers": 0,
             "incident_tickets": 0,
             "ticket_attachments": 0,
+            "notifications": 0,
         }
         assert purge_tickets(engine, before, pause=0) == counts
         assert rows(engine) == [1, 1, 3, 3]

@@ -6,7 +6,7 @@ import { explain, SERVER_ERROR } from './explain.js';
 import { Ledger } from './ledger.js';
 
 export class Chat {
-  /** `parts`: api, session, log, composer, notice, typing, status, draft, host. */
+  /** `parts`: api, session, log, below, composer, notice, typing, status, draft, host. */
   constructor(root, parts) {
     Object.assign(this, parts);
     this.conversation = null;
@@ -75,6 +75,7 @@ export class Chat {
     if (reply.messages.some(({ author }) => author === 'parent')) {
       this.log.showEnd();
     }
+    this.below.hide();
     this.notice.hide();
     this.tellOf(notice);
     this.stream.start();
@@ -245,10 +246,8 @@ export class Chat {
         this.arrived();
       }
       const follows = said.author === 'bot' && this.log.atEnd(); // news, read at the end of the talk
-      const group = this.log.add(said.author, [said.message], said.at);
-      if (said.author === 'person' || follows) {
-        this.log.show(group);
-      }
+      this.log.add(said.author, [said.message], said.at);
+      this.below.bring(said.author, follows);
     }
   }
 

@@ -1,6 +1,7 @@
 // Builds the page's components and starts the talk: at once, or as soon as the host page has said who is there.
 
 import { Api } from './api.js';
+import { Below } from './below.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
 import { HostLink } from './host_link.js';
@@ -28,9 +29,10 @@ const scroller = part('scroll');
 const allowed = root.dataset.embedOrigins.split(' ').filter(Boolean);
 const host = new HostLink(given.get('host'), allowed, (message) => visitor.told(message));
 const composer = new Composer(part('composer'), draft, notice);
+const log = new MessageLog(part('log'), scroller);
 const chat = new Chat(root, {
-  api, session, draft, notice, composer, host,
-  log: new MessageLog(part('log'), scroller),
+  api, session, draft, notice, composer, host, log,
+  below: new Below(part('below'), log),
   typing: new Typing(part('typing')),
   status: new StatusLine(part('scope'), part('owner')),
 });

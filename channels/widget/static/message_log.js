@@ -2,7 +2,7 @@
 
 import { AnswerCard } from './answer_card.js';
 import { CaseCard } from './case_card.js';
-import { clock } from './dates.js';
+import { since } from './dates.js';
 import { OptionList } from './option_list.js';
 import { copyOf, fillSlots } from './template.js';
 import { TicketCard } from './ticket_card.js';
@@ -59,7 +59,7 @@ export class MessageLog {
     const group = copyOf('js-said');
     const names = group.querySelector('[data-slot="author"]').dataset;
     group.classList.add(`said--${author}`);
-    fillSlots(group, { author: names[author], time: clock(at) });
+    fillSlots(group, { author: names[author], time: since(at) });
     group.querySelector('time').dateTime = at;
     this.node.appendChild(group);
     this.group = group;
