@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import Any, Final, cast
 import yaml
 from sqlalchemy import Connection, Row, Table, func, insert, select
 
+from conversations.reply import FileCard
 from core.errors import ConflictError, NotFoundError
 from core.privacy import mask_personal_data
 from escalation.files import SUFFIXES, CleanFile
@@ -22,6 +24,8 @@ from escalation.tables import TicketAttachmentRow
 MOST: Final = 10
 """Files of one ticket."""
 _LONGEST_NAME: Final = 60
+_KEYED: Final = uuid.UUID("5f0f8a4e-5a51-4d0c-9f0e-2b7d3c1a9e64")
+"""The name space of files that were sent with a key."""
 _WORDS_FILE = Path(__file__).with_name("attachments.yml")
 ATTACHMENTS = cast("Table", TicketAttachmentRow.__table__)
 _TOLD = [column for column in ATTACHMENTS.columns if column.key != "content"]
@@ -70,10 +74,30 @@ def named(name: str, file: CleanFile) -> NewFile:
     return NewFile(masked + SUFFIXES[file.type], file)
 
 
+def id_of(ticket_id: str, by: Actor, key: str | None) -> str:
+    """Return the id of a file that is to be kept: the same for the same `key`, so that sending twice keeps one."""
+    if key is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(_KEYED, f"{ticket_id}\n{by.id}\n{key}"))
+
+
+def is_kept(connection: Connection, id_: str) -> bool:
+    """Return whether there is a file of that id."""
+    return connection.execute(select(ATTACHMENTS.c.id).where(ATTACHMENTS.c.id == id_)).scalar() is not None
+
+
 def put(
-    connection: Connection, ticket_id: str, new: NewFile, by: Actor, *, at: datetime, version: int, to_parent: bool
-) -> str:
-    """Keep a file in the transaction of its step, which holds the ticket's row; return its id.
+    connection: Connection,
+    ticket_id: str,
+    id_: str,
+    new: NewFile,
+    by: Actor,
+    *,
+    at: datetime,
+    version: int,
+    to_parent: bool,
+) -> None:
+    """Keep a file in the transaction of its step, which holds the ticket's row.
 
     Raises:
         ConflictError: the ticket has ten files already.
@@ -81,7 +105,6 @@ def put(
     mine = ATTACHMENTS.c.ticket_id == ticket_id
     if connection.execute(select(func.count()).select_from(ATTACHMENTS).where(mine)).scalar_one() >= MOST:
         raise ConflictError(f"一张工单最多 {MOST} 个文件，已经满了。")
-    id_ = str(uuid.uuid4())
     values = {
         "id": id_,
         "ticket_id": ticket_id,
@@ -98,7 +121,23 @@ def put(
         "to_parent": to_parent,
     }
     connection.execute(insert(ATTACHMENTS), values)
-    return id_
+
+
+def card_of(id_: str, new: NewFile) -> FileCard:
+    """Return what the chat shows of a file that is kept now."""
+    return FileCard(id=id_, name=new.name, type=new.file.type, size=len(new.file.content))
+
+
+def sent_with(connection: Connection, ticket_ids: Collection[str]) -> dict[tuple[str, int], tuple[FileCard, ...]]:
+    """Return what parents may see of the tickets' files, by ticket and the version of the step that brought them."""
+    if not ticket_ids:
+        return {}
+    found: dict[tuple[str, int], tuple[FileCard, ...]] = {}
+    theirs = select(*_TOLD).where(ATTACHMENTS.c.ticket_id.in_(ticket_ids), ATTACHMENTS.c.to_parent.is_(True))
+    for row in connection.execute(theirs.order_by(ATTACHMENTS.c.at, ATTACHMENTS.c.id)):
+        card = FileCard(id=row.id, name=row.name, type=row.type, size=row.size)
+        found[row.ticket_id, row.version] = (*found.get((row.ticket_id, row.version), ()), card)
+    return found
 
 
 def of_ticket(connection: Connection, ticket_id: str) -> tuple[Attachment, ...]:

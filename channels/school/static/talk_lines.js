@@ -25,6 +25,7 @@ const SHOWN = {
   options: ({ text }) => Object.assign({ text }, PLAIN),
   answer: answerOf,
   case: () => Object.assign({ text: word('talk', 'case') }, PLAIN),
+  file: ({ file, number }) => Object.assign({ text: phrase(word('talk', 'file'), { name: file.name, number }) }, PLAIN),
   ticket: ({ ticket }) => Object.assign({ text: ticketText(ticket) }, PLAIN),
 };
 
