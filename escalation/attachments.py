@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, cast
 
 import yaml
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
 
 from conversations.reply import FileCard
 from core.errors import ConflictError, NotFoundError
@@ -41,7 +41,7 @@ class NewFile:
     @property
     def step(self) -> str:
         """What stands on the ticket for it."""
-        return str(_words()["steps"][self.file.kind]).format(name=self.name)
+        return step_of(self.name, self.file.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Attachment:
 
     Args:
         size: in bytes.
-        version: of the ticket, which the step made that it came with; None: it came with none.
+        version: of the ticket, which the step made that it came with; None: it waits for its sender's step.
         to_parent: whether the parent may see it: their own, and what was sent to them.
     """
 
@@ -64,6 +64,11 @@ class Attachment:
     at: datetime
     version: int | None
     to_parent: bool
+
+
+def step_of(name: str, type_: str) -> str:
+    """Return what stands on a ticket for a file that came without words."""
+    return str(_words()["steps"][CleanFile(type_, b"").kind]).format(name=name)
 
 
 def named(name: str, file: CleanFile) -> NewFile:
@@ -94,10 +99,10 @@ def put(
     by: Actor,
     *,
     at: datetime,
-    version: int,
+    version: int | None,
     to_parent: bool,
 ) -> None:
-    """Keep a file in the transaction of its step, which holds the ticket's row.
+    """Keep a file in the transaction of its step, which holds the ticket's row; without a version it waits for one.
 
     Raises:
         ConflictError: the ticket has ten files already.
@@ -123,6 +128,33 @@ def put(
     connection.execute(insert(ATTACHMENTS), values)
 
 
+def names_of_waiting(connection: Connection, ticket_id: str, ids: Collection[str], by: Actor) -> list[str]:
+    """Return what stands on a ticket for files of the sender's that wait, in the order of `ids`.
+
+    Raises:
+        NotFoundError: one of them does not wait there.
+    """
+    rows = connection.execute(select(*_TOLD).where(*_waiting(ticket_id, by), ATTACHMENTS.c.id.in_(ids))).all()
+    steps = {row.id: step_of(row.name, row.type) for row in rows}
+    if set(steps) != set(ids):
+        raise NotFoundError("没有这个文件。")
+    return [steps[one] for one in ids]
+
+
+def bind(
+    connection: Connection, ticket_id: str, ids: Collection[str], by: Actor, *, version: int, to_parent: bool
+) -> None:
+    """Give waiting files of the sender's to their step, and drop those of theirs that it does not name."""
+    named_ones = (*_waiting(ticket_id, by), ATTACHMENTS.c.id.in_(ids))
+    connection.execute(update(ATTACHMENTS).where(*named_ones).values(version=version, to_parent=to_parent))
+    connection.execute(delete(ATTACHMENTS).where(*_waiting(ticket_id, by)))
+
+
+def _waiting(ticket_id: str, by: Actor) -> tuple[ColumnElement[bool], ...]:
+    c = ATTACHMENTS.c
+    return c.ticket_id == ticket_id, c.actor == by.id, c.version.is_(None)
+
+
 def card_of(id_: str, new: NewFile) -> FileCard:
     """Return what the chat shows of a file that is kept now."""
     return FileCard(id=id_, name=new.name, type=new.file.type, size=len(new.file.content))
@@ -141,8 +173,8 @@ def sent_with(connection: Connection, ticket_ids: Collection[str]) -> dict[tuple
 
 
 def of_ticket(connection: Connection, ticket_id: str) -> tuple[Attachment, ...]:
-    """Return a ticket's files, oldest first."""
-    mine = select(*_TOLD).where(ATTACHMENTS.c.ticket_id == ticket_id)
+    """Return a ticket's files, oldest first; those that still wait for their step are nobody's but the sender's."""
+    mine = select(*_TOLD).where(ATTACHMENTS.c.ticket_id == ticket_id, ATTACHMENTS.c.version.is_not(None))
     return tuple(map(_attachment, connection.execute(mine.order_by(ATTACHMENTS.c.at, ATTACHMENTS.c.version))))
 
 

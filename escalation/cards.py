@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conversations.reply import FileCard, TicketCard
+from escalation.attachments import step_of
 from escalation.outbox import Announcement
 from escalation.routing import Levels
 from escalation.rules import FROM, Level, State, Ticket
@@ -20,6 +21,8 @@ def card_of_ticket(ticket: Ticket, levels: Levels, happened: str = "dispatch") -
 def card_of_step(step: Announcement, levels: Levels) -> TicketCard:
     """Return what a step that a parent is told of has led to; a note to colleagues is never in it."""
     text = step.text if step.message in ("reply", "ask") else None
+    if step.files and text == "\n".join(step_of(one.name, one.type) for one in step.files):
+        text = None  # the files speak for themselves
     return _card(step.ticket, levels, step.kind, state=step.state, level=step.level, text=text, files=step.files)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,8 @@ _TRIES = 5
 _BATCH = 100
 _TOLD_AT_ONCE = 10
 """Tickets that are told of incidents in one call, which the embedded database's event loop waits for."""
+WITH_FILES: dict[str, bool] = {"reply": True, "ask_parent": True, "note": False}
+"""Commands that may bring files, and whether the parent sees these."""
 _NONE_SUCH = "没有这张工单。"
 _SETTLED = "工单已办结，不能再加文件。如果没有解决，请先让工单重新打开。"
 
@@ -183,18 +186,31 @@ class TicketDesk:
             row = connection.execute(newest).one_or_none()
         return ticket_of(row) if row else None
 
-    def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach) -> TicketFile:
+    def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach, files: Sequence[str] = ()) -> TicketFile:
         """Give a command to the version that the caller saw; return the ticket as it is then.
 
+        Args:
+            ticket_id: whose.
+            command: what is wanted.
+            by: who wants it.
+            reach: what they may see.
+            files: ids of files of theirs that wait for this step, one of `WITH_FILES`.
+
         Raises:
-            NotFoundError: there is no such ticket, or not for this caller.
+            NotFoundError: there is no such ticket or file, or not for this caller.
             StaleTicketError: somebody else was first; nothing was changed.
             IllegalTransitionError: the rules don't allow it.
         """
         try:
             with self._engine.begin() as connection:
                 ticket = self._found(connection, ticket_id, reach)
-                return self._file(connection, self._moved(connection, ticket, command, by, clock.now()))
+                names = attachments.names_of_waiting(connection, ticket_id, files, by) if files else ()
+                command = replace(command, text=(command.text.strip() and command.text) or "\n".join(names))
+                moved = self._moved(connection, ticket, command, by, clock.now())
+                if files:
+                    shown = WITH_FILES[command.name]
+                    attachments.bind(connection, ticket_id, files, by, version=moved.version, to_parent=shown)
+                return self._file(connection, moved)
         except _OvertakenError as error:
             raise StaleTicketError(self.read(ticket_id, reach), command.version) from error
 
@@ -281,6 +297,21 @@ class TicketDesk:
             if not attachments.is_kept(connection, id_):
                 command = Command("reply" if to_parent else "note", ticket.version, text=new.step)
                 self._attached(connection, ticket, command, by, new, id_=id_)
+            return id_
+
+    def attach_waiting(self, ticket_id: str, new: NewFile, by: Actor, reach: Reach, *, key: str | None = None) -> str:
+        """Keep a file of staff for a reply or note of theirs, which `act` will name; return its id.
+
+        Raises:
+            NotFoundError: there is no such ticket, or not for this caller.
+            ConflictError: the ticket has ten files already.
+        """
+        with self._engine.begin() as connection:
+            self._found(connection, ticket_id, reach)
+            self._held(connection, ticket_id)
+            id_ = attachments.id_of(ticket_id, by, key)
+            if not attachments.is_kept(connection, id_):
+                attachments.put(connection, ticket_id, id_, new, by, at=clock.now(), version=None, to_parent=False)
             return id_
 
     def attachment(self, ticket_id: str, attachment_id: str, reach: Reach) -> tuple[Ticket, Attachment, bytes]:

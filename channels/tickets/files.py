@@ -134,6 +134,7 @@ def make_router(settings: Settings) -> APIRouter:
         ticket_id: str,
         to_parent: Annotated[bool, Query(description="As a reply; else as a note for colleagues.")] = False,
         *,
+        waiting: Annotated[bool, Query(description="No step yet: a command of one's own will name it.")] = False,
         name: _NAME = "",
         key: _KEY = None,
     ) -> Added:
@@ -143,6 +144,8 @@ def make_router(settings: Settings) -> APIRouter:
         await services(request).desk.store.call(tickets.find, ticket_id, reach)
         new = await intake.read(request, name)
         keep = partial(tickets.attach, ticket_id, new, to_parent, by, reach, key=key)
+        if waiting:
+            keep = partial(tickets.attach_waiting, ticket_id, new, by, reach, key=key)
         id_ = await to_thread.run_sync(keep, limiter=intake.limiter)
         return _added(id_, new)
 

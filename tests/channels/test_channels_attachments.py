@@ -35,6 +35,7 @@ from tests.escalation.files_made import image, pdf, photo_with_position
 pytestmark = pytest.mark.system
 PATH = "/api/v1/tickets"
 DISTRICT, SCHOOL = "渝北区", "渝北区第一实验小学"
+OFFICE = f"chongqing/{DISTRICT}"
 SCOPE, OTHER = f"chongqing/{DISTRICT}/{SCHOOL}", f"chongqing/{DISTRICT}/另一所小学"
 SAFE = {
     "x-content-type-options": "nosniff",
@@ -169,6 +170,13 @@ def show_card(app: Service, parent: Parent, ticket: str) -> None:
     engine.dispose()
 
 
+def wait_for_cards(parent: Parent, count: int) -> None:
+    ends = time.monotonic() + 20
+    while len(said(parent, "ticket")) < count:
+        assert time.monotonic() < ends, "the steps are not told"
+        time.sleep(0.1)
+
+
 def test_a_teachers_file_is_on_the_card_in_the_chat_and_a_note_is_not(app: Service) -> None:
     with family(app) as (parent, ticket), staff(app) as teacher:
         teacher.post(f"{PATH}/{ticket}/claim", json={"version": 2}).raise_for_status()
@@ -179,12 +187,44 @@ def test_a_teachers_file_is_on_the_card_in_the_chat_and_a_note_is_not(app: Servi
         assert teacher.post(f"{address}?to_parent=true", content=image(), headers=headers).json() == added
         teacher.post(address, content=image()).raise_for_status()
         teacher.post(f"{PATH}/{ticket}/resolve", json={"version": 5, "text": "已办好"}).raise_for_status()
-        ends = time.monotonic() + 20
-        while len(said(parent, "ticket")) < 3:
-            assert time.monotonic() < ends, "the steps are not told"
-            time.sleep(0.1)
+        wait_for_cards(parent, 3)
         shown = [(one["ticket"]["files"], one["ticket"]["takes_files"]) for one in said(parent, "ticket")]
         assert shown == [([], True), ([added], True), ([], False)]
+
+
+def test_a_reply_takes_its_waiting_files_along_in_one_step(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher, staff(app, "district", OFFICE) as colleague:
+        show_card(app, parent, ticket)
+        teacher.post(f"{PATH}/{ticket}/claim", json={"version": 2}).raise_for_status()
+        address = f"{PATH}/{ticket}/attachments?waiting=true"
+        taken_back, one, two = (teacher.post(address, content=content).json() for content in (image(), image(), pdf()))
+        strange = colleague.post(address, content=image()).json()["id"]
+        assert fetch(app, parent, one["id"]).status_code == 404
+        seen = colleague.get(f"{PATH}/{ticket}").json()
+        assert (seen["version"], seen["attachments"]) == (3, [])
+        body = {"version": 3, "text": "请看样张。", "attachments": [one["id"], two["id"]]}
+        for bad in ([strange], [one["id"], "none"]):
+            refused = teacher.post(f"{PATH}/{ticket}/reply", json={**body, "attachments": bad})
+            assert refused.status_code == 404
+        assert teacher.post(f"{PATH}/{ticket}/resolve", json=body).status_code == 422
+        after = teacher.post(f"{PATH}/{ticket}/reply", json=body).json()
+        assert [(file["id"], file["version"], file["to_parent"]) for file in after["attachments"]] == [
+            (one["id"], 4, True),
+            (two["id"], 4, True),
+        ]
+        assert teacher.get(f"{PATH}/{ticket}/attachments/{taken_back['id']}").status_code == 404
+        assert teacher.post(f"{PATH}/{ticket}/reply", json={**body, "version": 4}).status_code == 404
+        alone = teacher.post(address, content=image()).json()
+        body = {"version": 4, "attachments": [alone["id"]]}
+        teacher.post(f"{PATH}/{ticket}/reply", json=body).raise_for_status()
+        wait_for_cards(parent, 3)
+        cards = [(card["ticket"]["text"], card["ticket"]["files"]) for card in said(parent, "ticket")[1:]]
+        assert cards == [("请看样张。", [one, two]), (None, [alone])]
+        assert fetch(app, parent, two["id"]).content[:5] == b"%PDF-"
+        note = teacher.post(address, content=image()).json()["id"]
+        body = {"version": 5, "text": "已核对", "attachments": [note]}
+        teacher.post(f"{PATH}/{ticket}/note", json=body).raise_for_status()
+        assert fetch(app, parent, note).status_code == 404
 
 
 def test_a_large_picture_is_made_small_for_a_list(app: Service) -> None:

@@ -11,8 +11,7 @@ export class TicketCard {
   }
 
   render() {
-    const { number, state, team, due_at: due, files = [], takes_files: takes } = this.ticket;
-    const text = files.length ? '' : this.ticket.text; // what stands for a file is its name
+    const { number, state, team, due_at: due, text, files = [], takes_files: takes } = this.ticket;
     const node = fillSlots(copyOf('js-ticket'), { number, state, team, due: moment(due), text });
     node.dataset.ticket = this.ticket.id;
     files.forEach((file) => node.querySelector('.js-file-list').appendChild(this.item(file)));
