@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -17,9 +18,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from desk_running import Service
 from hotline_page import eventually
-from playwright.sync_api import Browser, Frame, Page, expect
-from school_page import Team
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Frame, Locator, Page, expect
+from school_page import DISTRICT, Team, act, open_ticket
 from sqlalchemy import delete
+from sqlalchemy import text as sql
 from ticket_staff import TicketStaff
 
 from bot.actions.words import Words
@@ -27,6 +30,7 @@ from core.settings import ROOT
 from escalation.attachments import ATTACHMENTS
 from escalation.listing import Reach
 from escalation.rules import Ticket
+from staff.roles import Staff
 from tests.escalation.files_made import image, pdf
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
@@ -49,6 +53,7 @@ TOO_WIDE = """() => [document.scrollingElement, ...document.querySelectorAll('*'
   .map((node) => `${node.tagName}.${node.className} ${node.scrollWidth} > ${node.clientWidth}`)"""
 IS_DRAWN = "node => node.complete && node.naturalWidth > 0"
 File = dict[str, Any]
+LOCKED = pdf(password="geheim")
 
 
 def picture(name: str = "户口本.jpg", content: bytes | None = None) -> File:
@@ -207,6 +212,36 @@ def phone(open_page: OpenPage, chat_in: ChatIn, say: Say) -> Page:
     return page
 
 
+def paper(color: str) -> bytes:
+    """Return the photograph of a page that was never printed."""
+    made = Image.new("RGB", (800, 600), color)
+    draw = ImageDraw.Draw(made)
+    draw.rectangle((60, 50, 740, 550), fill="#f6f1e3")
+    draw.rectangle((300, 90, 500, 140), fill=color)
+    for row in range(6):
+        draw.line((120, 210 + 55 * row, 680 - 90 * (row % 3), 210 + 55 * row), fill="#8d8779", width=12)
+    out = io.BytesIO()
+    made.save(out, "JPEG")
+    return out.getvalue()
+
+
+def take(page: Page, name: str, tmp_path: Path) -> None:
+    """Take a picture; written over only on demand, so that a run of the tests changes no tracked file."""
+    page.wait_for_timeout(500)
+    taken = PICTURES / name if os.environ.get("HELPDESK_TEST_NEW_PICTURE") else tmp_path / name
+    page.screenshot(path=taken)
+    assert taken.stat().st_size > 10_000
+    assert (PICTURES / name).exists()
+
+
+def looks_at_files(team: Team) -> int:
+    """Return how often staff have looked at files, as the audit log knows it."""
+    with team.engine.connect() as connection:
+        return int(
+            connection.execute(sql("SELECT count(*) FROM audit_log WHERE shown = 'ticket attachment'")).scalar_one()
+        )
+
+
 class TestParent:
     @pytest.mark.parametrize("scheme", SCHEMES)
     def test_from_the_phones_picker_to_the_teacher_and_back_and_again_after_a_reload(
@@ -214,7 +249,7 @@ class TestParent:
     ) -> None:
         phone.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page, chat = phone, chat_in(phone)
-        choose(chat, picture(), document())
+        choose(chat, picture("户口本.jpg", paper("#8a5a2b")), document())
         mine = chat.locator(".said--parent .file")
         expect(mine).to_have_count(2)
         expect(mine.first).to_contain_text("户口本.jpg")
@@ -235,10 +270,14 @@ class TestParent:
                 ("房产证明.pdf", "parent"),
             ]
             staff.give("claim", ticket_id)
-            send_as_staff(staff, ticket_id, picture("样张.jpg", image(size=(1600, 1200))))
+            send_as_staff(staff, ticket_id, picture("样张.jpg", paper("#2b5a8a")))
+            card = chat.locator(".card--ticket")
+            expect(card).to_have_count(2, timeout=15_000)
+            chat.locator(".js-attach").scroll_into_view_if_needed()
+            eventually(lambda: card.last.locator("img").evaluate(IS_DRAWN))
+            take(page, "chat-files.png" if scheme == "light" else "chat-files-dark.png", tmp_path)
             send_as_staff(staff, ticket_id, document("填写说明.pdf"))
             send_as_staff(staff, ticket_id, picture("内部.jpg"), to_parent=False)
-        card = chat.locator(".card--ticket")
         expect(card).to_have_count(3, timeout=15_000)
         expect(card.nth(1)).to_contain_text("工作人员发来的文件")
         expect(card.nth(1)).to_contain_text("样张.jpg")
@@ -249,23 +288,18 @@ class TestParent:
         assert thumbnail.locator("img").evaluate("node => node.naturalWidth") == 480
         check_looks(chat)
         assert chat.evaluate(TOO_SMALL) == []
-        self.look_at_the_picture(chat, thumbnail, scheme, tmp_path)
+        self.look_at_the_picture(chat, thumbnail)
         with page.expect_download() as saved:
             card.nth(2).get_by_role("link", name="填写说明.pdf").click()
         assert saved.value.suggested_filename == "填写说明.pdf"
         assert Path(saved.value.path()).read_bytes().startswith(b"%PDF-")
 
-    def look_at_the_picture(self, chat: Frame, thumbnail: Any, scheme: str, tmp_path: Path) -> None:
-        name = "chat-files.png" if scheme == "light" else "chat-files-dark.png"
-        taken = PICTURES / name if os.environ.get("HELPDESK_TEST_NEW_PICTURE") else tmp_path / name
-        chat.page.screenshot(path=taken)
-        assert taken.stat().st_size > 10_000
-        assert (PICTURES / name).exists()
+    def look_at_the_picture(self, chat: Frame, thumbnail: Locator) -> None:
         thumbnail.focus()
         chat.page.keyboard.press("Enter")
         viewer = chat.get_by_role("dialog", name="查看图片")
         large = viewer.get_by_role("img", name="图片：样张.jpg")
-        eventually(lambda: large.evaluate("node => node.naturalWidth") == 1600)
+        eventually(lambda: large.evaluate("node => node.naturalWidth") == 800)
         viewer.get_by_role("button", name="放大").click()
         assert large.evaluate("node => node.getBoundingClientRect().width > innerWidth")
         assert violations(chat) == []
@@ -307,7 +341,7 @@ class TestParent:
     ) -> None:
         page = open_page("/widget?city=chongqing", may_log="422")
         ticket = open_chat(page, team)
-        choose(page, document("加密.pdf", pdf(password="geheim")), document("说明.pdf"))
+        choose(page, document("加密.pdf", LOCKED), document("说明.pdf"))
         expect(page.locator(".upload")).to_have_count(1)
         expect(page.locator(".upload [role=status]")).to_contain_text("这个 PDF 加了密")
         expect(page.get_by_role("button", name="重试：加密.pdf")).to_have_count(0)
@@ -394,3 +428,166 @@ class TestParent:
             connection.execute(delete(ATTACHMENTS).where(ATTACHMENTS.c.ticket_id == ticket.id))
         page.get_by_role("link", name="房产证明.pdf").click()
         expect(page.locator(".file [role=status]")).to_have_text("这个文件已不在了。")
+
+
+def choose_for(page: Page, act: str, *files: File) -> None:
+    """Choose files for a command's form, which is open."""
+    with page.expect_file_chooser() as chooser:
+        page.locator(f"#form-{act}").get_by_role("button", name="添加图片或 PDF").click()
+    chooser.value.set_files(list(files))  # type: ignore[arg-type]
+
+
+def claimed(team: Team, **more: Any) -> tuple[Ticket, Staff]:
+    """Give a ticket that a teacher has in hand."""
+    ticket, wang = team.make(**more), team.hire("王老师")
+    return team.give(ticket, "claim", wang), wang
+
+
+class TestTeacher:
+    @pytest.mark.parametrize("scheme", SCHEMES)
+    def test_a_reply_brings_its_files_and_the_parent_gets_all_of_it_on_one_card(
+        self, team: Team, open_page: OpenPage, tmp_path: Path, scheme: str
+    ) -> None:
+        chat = open_page("/widget?city=chongqing")
+        ticket = open_chat(chat, team)
+        choose(chat, picture("户口本.jpg", paper("#8a5a2b")), document())
+        expect(chat.locator(".said--parent .file")).to_have_count(2)
+        wang = team.hire("王老师")
+        team.give(ticket, "claim", wang)
+        page = team.open(wang, f"/school?ticket={ticket.id}", color_scheme=scheme)
+        theirs = page.locator(".step .file")
+        expect(theirs).to_have_count(2)
+        eventually(lambda: theirs.first.get_by_role("img").evaluate(IS_DRAWN))
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "照片有反光，请照样张重新拍一张。")
+        sample = picture("样张.jpg", paper("#2b5a8a"))
+        choose_for(page, "reply", sample, document("拿错了.pdf"), document("填写说明.pdf"))
+        chosen = page.locator("#form-reply .chosen")
+        expect(chosen).to_have_count(3)
+        page.get_by_role("button", name="移除：拿错了.pdf").click()
+        expect(chosen).to_have_count(2)
+        expect(page.locator("#form-reply .js-choose-files")).to_be_focused()
+        check_looks(page)
+        theirs.first.scroll_into_view_if_needed()
+        name = "school-files.png" if scheme == "light" else "school-files-dark.png"
+        take(page, name, tmp_path)
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已答复家长。")
+        expect(page.locator(".step").last.locator(".file")).to_have_count(2)
+        eventually(lambda: page.locator(".step").last.get_by_role("img").evaluate(IS_DRAWN))
+        check_looks(page)
+        card = chat.locator(".card--ticket").last
+        expect(card.locator("[data-slot=text]")).to_have_text("照片有反光，请照样张重新拍一张。", timeout=15_000)
+        expect(card.locator(".file__name")).to_have_text(["样张.jpg", "填写说明.pdf"])
+        expect(chat.locator(".card--ticket")).to_have_count(2)
+        assert names_of(team, ticket) == ["户口本.jpg", "房产证明.pdf", "样张.jpg", "填写说明.pdf"]
+
+    def test_a_file_opens_in_a_new_tab_is_fetched_once_and_each_look_is_recorded(
+        self, team: Team, open_page: OpenPage
+    ) -> None:
+        chat = open_page("/widget?city=chongqing")
+        ticket = open_chat(chat, team)
+        choose(chat, picture())
+        expect(chat.locator(".said--parent .file")).to_have_count(1)
+        before = looks_at_files(team)
+        page = team.open(team.hire("王老师"), f"/school?ticket={ticket.id}")
+        shown = page.locator(".step .file").get_by_role("link", name="图片：户口本.jpg（在新标签页打开）")
+        eventually(lambda: shown.get_by_role("img").evaluate(IS_DRAWN))
+        act(page, "claim")
+        expect(page.locator(".js-holder")).to_have_text("我在处理")
+        eventually(lambda: shown.get_by_role("img").evaluate(IS_DRAWN))
+        assert looks_at_files(team) == before + 1
+        with page.context.expect_page() as opened:
+            shown.focus()
+            page.keyboard.press("Enter")
+        tab = opened.value
+        tab.wait_for_load_state()
+        assert tab.evaluate("document.contentType") == "image/jpeg"
+        assert tab.evaluate("document.images[0].naturalWidth") == 800
+        assert tab.evaluate("window.opener") is None
+        assert looks_at_files(team) == before + 2
+        stranger = team.hire("外校老师", scope=f"chongqing/{DISTRICT}/另一所{team.school}")
+        other = team.open(stranger, may_log="404")
+        link = str(shown.get_attribute("href"))
+        assert other.request.get(link).status == 404
+        assert looks_at_files(team) == before + 2
+
+    def test_a_note_brings_files_that_the_parent_does_not_get(self, team: Team, open_page: OpenPage) -> None:
+        chat = open_page("/widget?city=chongqing")
+        ticket = open_chat(chat, team)
+        page = team.open(team.hire("王老师"), f"/school?ticket={ticket.id}")
+        page.click(".js-act[data-act=note]")
+        expect(page.locator("#form-transfer").get_by_text("添加图片或 PDF")).to_have_count(0)
+        choose_for(page, "note", document("内部核对.pdf"))
+        page.click("#form-note [type=submit]")  # a file needs no words
+        expect(page.locator(".js-status")).to_have_text("已保存备注。")
+        last = page.locator(".step").last
+        expect(last.locator(".words__text")).to_have_text("（PDF 文件）内部核对.pdf")
+        link = last.get_by_role("link", name="内部核对.pdf")
+        with page.expect_download() as saved:
+            link.click()
+        assert Path(saved.value.path()).read_bytes().startswith(b"%PDF-")
+        chat.wait_for_timeout(2500)
+        expect(chat.locator(".card--ticket")).to_have_count(1)
+        file_id = str(link.get_attribute("href")).rsplit("/", 1)[1]
+        kept = kept_conversation(chat)
+        address = f"/api/v1/conversations/{kept['id']}/attachments/{file_id}"
+        assert chat.request.get(address, headers={"Authorization": f"Bearer {kept['secret']}"}).status == 404
+
+    def test_what_can_not_be_taken_is_refused_at_once_and_holds_the_reply_back(self, team: Team) -> None:
+        ticket, wang = claimed(team)
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="422")
+        sent: list[str] = []
+        page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", picture("太大.jpg", b"\xff\xd8" + bytes(11 * 1024**2)), document("加密.pdf", LOCKED))
+        expect(page.locator(".chosen").first).to_contain_text("文件超过 10 MB，请压缩或截图后再选。")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_have_text("请先移除不能发送的文件。")
+        assert [one for one in sent if "presence" not in one] == []
+        page.get_by_role("button", name="移除：太大.jpg").click()
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("这个 PDF 加了密")
+        expect(page.locator(".chosen")).to_contain_text("这个 PDF 加了密")
+        expect(page.locator("#form-reply textarea")).to_have_value("请看附件。")
+        check_looks(page)
+        assert team.now(ticket).version == ticket.version
+
+    @pytest.mark.parametrize("cut", ["middle", "reply"])
+    def test_a_line_that_breaks_costs_neither_words_nor_files(self, team: Team, line: BreakingLine, cut: str) -> None:
+        ticket, wang = claimed(team)
+        other = team.make()
+        page = team.open(wang, f"{line.base}/school?ticket={ticket.id}", may_log="ERR_")
+        line.cut = cut
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看长图。")
+        choose_for(page, "reply", {"name": "长图.png", "mimeType": "image/png", "buffer": noise(1200)})
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".chosen")).to_contain_text("没有发出，再按发送时会重试。", timeout=20_000)
+        expect(page.locator(".js-problem")).to_contain_text("您写的内容还在")
+        assert line.cuts > 0
+        line.cut = ""
+        open_ticket(page, other)
+        expect(page.locator(".chosen")).to_have_count(0)
+        open_ticket(page, ticket)
+        expect(page.locator(".chosen")).to_contain_text("长图.png")
+        expect(page.locator("#form-reply textarea")).to_have_value("请看长图。")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已答复家长。")
+        assert names_of(team, ticket) == ["长图.png"]
+        expect(page.locator(".chosen")).to_have_count(0)
+
+    def test_who_was_overtaken_keeps_the_files_and_sends_them_with_the_next_try(self, team: Team) -> None:
+        ticket, wang = claimed(team)
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="409")
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", document("说明.pdf"))
+        team.give(ticket, "note", team.hire("李老师"), text="家长来过电话")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("工单有了变化")
+        assert names_of(team, ticket) == []
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已答复家长。")
+        assert names_of(team, ticket) == ["说明.pdf"]

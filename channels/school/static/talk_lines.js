@@ -30,7 +30,8 @@ const SHOWN = {
 };
 
 function ticketText(ticket) {
-  return [phrase(word('talk', 'ticket'), ticket), ticket.text].filter(Boolean).join('\n');
+  const files = ticket.files.map(({ name }) => phrase(word('talk', 'sent'), { name }));
+  return [phrase(word('talk', 'ticket'), ticket), ticket.text, ...files].filter(Boolean).join('\n');
 }
 
 /** Why the bot said it; an answer bears its own confidence. */

@@ -1,32 +1,8 @@
 // A file in the talk: an image as a small picture that opens large, a PDF as a link that saves it.
 
-import { copyOf, fillSlots } from './template.js';
+import { isImage, sizeOf, whenSeen } from './file_shelf.js';
 import { PictureViewer } from './picture_viewer.js';
-
-const MB = 1024 * 1024;
-
-export function sizeOf(size) {
-  return size < MB ? `${Math.ceil(size / 1024)} KB` : `${(size / MB).toFixed(1)} MB`;
-}
-
-function isImage({ type }) {
-  return type.startsWith('image/');
-}
-
-/** Calls `see` once, when the node comes into view; at once where the browser can't tell. */
-function whenSeen(node, see) {
-  if (!window.IntersectionObserver) {
-    see();
-    return;
-  }
-  const observer = new window.IntersectionObserver((entries) => {
-    if (entries.some(({ isIntersecting }) => isIntersecting)) {
-      observer.disconnect();
-      see();
-    }
-  }, { rootMargin: '200px' });
-  observer.observe(node);
-}
+import { copyOf, fillSlots } from './template.js';
 
 export class FileView {
   constructor(file, shelf) {

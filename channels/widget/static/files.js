@@ -37,7 +37,7 @@ export class Files {
     chosen.forEach((item) => this.check(item));
     this.next();
     if (chosen.length) {
-      chosen[chosen.length - 1].node.scrollIntoView({ block: 'nearest' });
+      chosen[0].node.scrollIntoView({ block: 'nearest' });
     }
   }
 

@@ -6,7 +6,11 @@ const KEEPING_MS = 120000; // all is sent; the server looks through the file
 export class UploadError extends Error {
   constructor(status, code, message, retryAfter) {
     super(message);
-    Object.assign(this, { status, code, retryAfter });
+    Object.assign(this, { status, code, retryAfter, details: {} });
+  }
+
+  get signedOut() {
+    return this.status === 401 || this.status === 403;
   }
 
   /** Whether the same file may be taken later. */
