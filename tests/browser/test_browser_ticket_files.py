@@ -286,8 +286,10 @@ class TestParent:
         thumbnail = card.nth(1).get_by_role("button")
         eventually(lambda: thumbnail.locator("img").evaluate(IS_DRAWN))
         assert thumbnail.locator("img").evaluate("node => node.naturalWidth") == 480
-        check_looks(chat)
-        assert chat.evaluate(TOO_SMALL) == []
+        for size in ("特大", "标准"):
+            chat.get_by_role("button", name=size, exact=True).click()
+            check_looks(chat)
+            assert chat.evaluate(TOO_SMALL) == []
         self.look_at_the_picture(chat, thumbnail)
         with page.expect_download() as saved:
             card.nth(2).get_by_role("link", name="填写说明.pdf").click()
@@ -328,8 +330,10 @@ class TestParent:
             expect(item).to_contain_text(file["name"])
             expect(item.locator("[role=status]")).to_contain_text(words)
             expect(item.get_by_role("button", name="重试")).to_have_count(0)
-        check_looks(page)
-        assert page.evaluate(TOO_SMALL) == []
+        for size in ("标准", "特大"):
+            page.get_by_role("button", name=size, exact=True).click()
+            check_looks(page)
+            assert page.evaluate(TOO_SMALL) == []
         for file, _ in refused:
             page.get_by_role("button", name=f"移除：{file['name']}").click()
         expect(page.locator(".js-uploads")).to_be_hidden()
@@ -471,6 +475,9 @@ class TestTeacher:
         theirs.first.scroll_into_view_if_needed()
         name = "school-files.png" if scheme == "light" else "school-files-dark.png"
         take(page, name, tmp_path)
+        page.set_viewport_size({"width": 683, "height": 384})
+        check_looks(page)
+        page.set_viewport_size({"width": 1366, "height": 768})
         page.click("#form-reply [type=submit]")
         expect(page.locator(".js-status")).to_have_text("已答复家长。")
         expect(page.locator(".step").last.locator(".file")).to_have_count(2)
