@@ -150,6 +150,15 @@ class CaseMessage(_Shape):
     application: ApplicationCard
 
 
+class FileCard(_Shape):
+    """A file on a ticket; `type` is its media type, `size` in bytes."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+
+
 class TicketCard(_Shape):
     """What happened to a parent's ticket, in the names that parents read.
 
@@ -158,6 +167,8 @@ class TicketCard(_Shape):
         state, team: where it stands after the step, and with whom.
         due_at: until when an answer is expected; None while none of ours is.
         text: what people wrote to the parent with the step.
+        files: what people sent the parent with the step.
+        takes_files: whether the parent could add files to the ticket after the step.
     """
 
     id: str
@@ -169,6 +180,8 @@ class TicketCard(_Shape):
     team: str
     due_at: datetime | None = None
     text: str | None = None
+    files: list[FileCard] = []
+    takes_files: bool = False
 
 
 class TicketMessage(_Shape):
@@ -178,8 +191,18 @@ class TicketMessage(_Shape):
     ticket: TicketCard
 
 
+class FileMessage(_Shape):
+    """A file that the parent has added to a ticket of this conversation; `number` is the ticket's."""
+
+    type: Literal["file"] = "file"
+    ticket_id: str
+    number: str
+    file: FileCard
+
+
 Message = Annotated[
-    AnswerMessage | TextMessage | OptionsMessage | CaseMessage | TicketMessage, Field(discriminator="type")
+    AnswerMessage | TextMessage | OptionsMessage | CaseMessage | TicketMessage | FileMessage,
+    Field(discriminator="type"),
 ]
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table, Update, insert, update
 
 from conversations.reply import Message, OptionsMessage
-from conversations.tables import OfferedRow, SaidRow
+from conversations.tables import ConversationRow, OfferedRow, SaidRow
+from core.errors import NotFoundError
 
 _SAID, _OFFERED = (cast("Table", row.__table__) for row in (SaidRow, OfferedRow))
+_CONVERSATIONS = cast("Table", ConversationRow.__table__)
 
 
 def keep_said(
@@ -41,6 +43,28 @@ def keep_said(
     rows = [{**same, "seq": seq, "message": message} for seq, message in enumerate(shown, start=first)]
     if rows:
         connection.execute(insert(_SAID), rows)
+
+
+def hold(connection: Connection, conversation_id: str) -> None:
+    """Keep the conversation's row from others until the transaction ends; a ticket's row is held after it, not before.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+    """
+    if not connection.execute(_more(conversation_id, 0)).rowcount:
+        raise NotFoundError("没有这个会话，请重新开始。")
+
+
+def say_aside(connection: Connection, conversation_id: str, author: str, message: Message, *, at: datetime) -> None:
+    """Keep something that was said outside of any turn, in a conversation that the transaction holds."""
+    counted = _more(conversation_id, 1).returning(_CONVERSATIONS.c.last_seq)
+    last = int(connection.execute(counted).scalar_one())
+    keep_said(connection, conversation_id, author, last, [message.model_dump(mode="json")], at=at)
+
+
+def _more(conversation_id: str, count: int) -> Update:
+    mine = update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == conversation_id)
+    return mine.values(last_seq=_CONVERSATIONS.c.last_seq + count)
 
 
 def offered_in(conversation_id: str, messages: Sequence[Message], turn: int = 0) -> list[dict[str, Any]]:

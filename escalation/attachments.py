@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, cast
 
 import yaml
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
 
+from conversations.reply import FileCard
 from core.errors import ConflictError, NotFoundError
 from core.privacy import mask_personal_data
 from escalation.files import SUFFIXES, CleanFile
@@ -22,6 +24,8 @@ from escalation.tables import TicketAttachmentRow
 MOST: Final = 10
 """Files of one ticket."""
 _LONGEST_NAME: Final = 60
+_KEYED: Final = uuid.UUID("5f0f8a4e-5a51-4d0c-9f0e-2b7d3c1a9e64")
+"""The name space of files that were sent with a key."""
 _WORDS_FILE = Path(__file__).with_name("attachments.yml")
 ATTACHMENTS = cast("Table", TicketAttachmentRow.__table__)
 _TOLD = [column for column in ATTACHMENTS.columns if column.key != "content"]
@@ -37,7 +41,7 @@ class NewFile:
     @property
     def step(self) -> str:
         """What stands on the ticket for it."""
-        return str(_words()["steps"][self.file.kind]).format(name=self.name)
+        return step_of(self.name, self.file.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Attachment:
 
     Args:
         size: in bytes.
-        version: of the ticket, which the step made that it came with; None: it came with none.
+        version: of the ticket, which the step made that it came with; None: it waits for its sender's step.
         to_parent: whether the parent may see it: their own, and what was sent to them.
     """
 
@@ -62,6 +66,11 @@ class Attachment:
     to_parent: bool
 
 
+def step_of(name: str, type_: str) -> str:
+    """Return what stands on a ticket for a file that came without words."""
+    return str(_words()["steps"][CleanFile(type_, b"").kind]).format(name=name)
+
+
 def named(name: str, file: CleanFile) -> NewFile:
     """Return the file with the name that may be kept; `name` is what the sender calls it, with or without a path."""
     stem = PurePosixPath(name.replace("\\", "/")).name.rpartition(".")
@@ -70,10 +79,30 @@ def named(name: str, file: CleanFile) -> NewFile:
     return NewFile(masked + SUFFIXES[file.type], file)
 
 
+def id_of(ticket_id: str, by: Actor, key: str | None) -> str:
+    """Return the id of a file that is to be kept: the same for the same `key`, so that sending twice keeps one."""
+    if key is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(_KEYED, f"{ticket_id}\n{by.id}\n{key}"))
+
+
+def is_kept(connection: Connection, id_: str) -> bool:
+    """Return whether there is a file of that id."""
+    return connection.execute(select(ATTACHMENTS.c.id).where(ATTACHMENTS.c.id == id_)).scalar() is not None
+
+
 def put(
-    connection: Connection, ticket_id: str, new: NewFile, by: Actor, *, at: datetime, version: int, to_parent: bool
-) -> str:
-    """Keep a file in the transaction of its step, which holds the ticket's row; return its id.
+    connection: Connection,
+    ticket_id: str,
+    id_: str,
+    new: NewFile,
+    by: Actor,
+    *,
+    at: datetime,
+    version: int | None,
+    to_parent: bool,
+) -> None:
+    """Keep a file in the transaction of its step, which holds the ticket's row; without a version it waits for one.
 
     Raises:
         ConflictError: the ticket has ten files already.
@@ -81,7 +110,6 @@ def put(
     mine = ATTACHMENTS.c.ticket_id == ticket_id
     if connection.execute(select(func.count()).select_from(ATTACHMENTS).where(mine)).scalar_one() >= MOST:
         raise ConflictError(f"一张工单最多 {MOST} 个文件，已经满了。")
-    id_ = str(uuid.uuid4())
     values = {
         "id": id_,
         "ticket_id": ticket_id,
@@ -98,12 +126,55 @@ def put(
         "to_parent": to_parent,
     }
     connection.execute(insert(ATTACHMENTS), values)
-    return id_
+
+
+def names_of_waiting(connection: Connection, ticket_id: str, ids: Collection[str], by: Actor) -> list[str]:
+    """Return what stands on a ticket for files of the sender's that wait, in the order of `ids`.
+
+    Raises:
+        NotFoundError: one of them does not wait there.
+    """
+    rows = connection.execute(select(*_TOLD).where(*_waiting(ticket_id, by), ATTACHMENTS.c.id.in_(ids))).all()
+    steps = {row.id: step_of(row.name, row.type) for row in rows}
+    if set(steps) != set(ids):
+        raise NotFoundError("没有这个文件。")
+    return [steps[one] for one in ids]
+
+
+def bind(
+    connection: Connection, ticket_id: str, ids: Collection[str], by: Actor, *, version: int, to_parent: bool
+) -> None:
+    """Give waiting files of the sender's to their step, and drop those of theirs that it does not name."""
+    named_ones = (*_waiting(ticket_id, by), ATTACHMENTS.c.id.in_(ids))
+    connection.execute(update(ATTACHMENTS).where(*named_ones).values(version=version, to_parent=to_parent))
+    connection.execute(delete(ATTACHMENTS).where(*_waiting(ticket_id, by)))
+
+
+def _waiting(ticket_id: str, by: Actor) -> tuple[ColumnElement[bool], ...]:
+    c = ATTACHMENTS.c
+    return c.ticket_id == ticket_id, c.actor == by.id, c.version.is_(None)
+
+
+def card_of(id_: str, new: NewFile) -> FileCard:
+    """Return what the chat shows of a file that is kept now."""
+    return FileCard(id=id_, name=new.name, type=new.file.type, size=len(new.file.content))
+
+
+def sent_with(connection: Connection, ticket_ids: Collection[str]) -> dict[tuple[str, int], tuple[FileCard, ...]]:
+    """Return what parents may see of the tickets' files, by ticket and the version of the step that brought them."""
+    if not ticket_ids:
+        return {}
+    found: dict[tuple[str, int], tuple[FileCard, ...]] = {}
+    theirs = select(*_TOLD).where(ATTACHMENTS.c.ticket_id.in_(ticket_ids), ATTACHMENTS.c.to_parent.is_(True))
+    for row in connection.execute(theirs.order_by(ATTACHMENTS.c.at, ATTACHMENTS.c.id)):
+        card = FileCard(id=row.id, name=row.name, type=row.type, size=row.size)
+        found[row.ticket_id, row.version] = (*found.get((row.ticket_id, row.version), ()), card)
+    return found
 
 
 def of_ticket(connection: Connection, ticket_id: str) -> tuple[Attachment, ...]:
-    """Return a ticket's files, oldest first."""
-    mine = select(*_TOLD).where(ATTACHMENTS.c.ticket_id == ticket_id)
+    """Return a ticket's files, oldest first; those that still wait for their step are nobody's but the sender's."""
+    mine = select(*_TOLD).where(ATTACHMENTS.c.ticket_id == ticket_id, ATTACHMENTS.c.version.is_not(None))
     return tuple(map(_attachment, connection.execute(mine.order_by(ATTACHMENTS.c.at, ATTACHMENTS.c.version))))
 
 

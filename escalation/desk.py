@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from stdnum import luhn
 
+from conversations import said
+from conversations.reply import FileMessage
 from core import clock
 from core.errors import ConflictError, IllegalTransitionError, NotFoundError, VersionConflictError
 from core.privacy import mask_personal_data
@@ -53,6 +56,8 @@ _TRIES = 5
 _BATCH = 100
 _TOLD_AT_ONCE = 10
 """Tickets that are told of incidents in one call, which the embedded database's event loop waits for."""
+WITH_FILES: dict[str, bool] = {"reply": True, "ask_parent": True, "note": False}
+"""Commands that may bring files, and whether the parent sees these."""
 _NONE_SUCH = "没有这张工单。"
 _SETTLED = "工单已办结，不能再加文件。如果没有解决，请先让工单重新打开。"
 
@@ -183,18 +188,31 @@ class TicketDesk:
             row = connection.execute(newest).one_or_none()
         return ticket_of(row) if row else None
 
-    def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach) -> TicketFile:
+    def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach, files: Sequence[str] = ()) -> TicketFile:
         """Give a command to the version that the caller saw; return the ticket as it is then.
 
+        Args:
+            ticket_id: whose.
+            command: what is wanted.
+            by: who wants it.
+            reach: what they may see.
+            files: ids of files of theirs that wait for this step, one of `WITH_FILES`.
+
         Raises:
-            NotFoundError: there is no such ticket, or not for this caller.
+            NotFoundError: there is no such ticket or file, or not for this caller.
             StaleTicketError: somebody else was first; nothing was changed.
             IllegalTransitionError: the rules don't allow it.
         """
         try:
             with self._engine.begin() as connection:
                 ticket = self._found(connection, ticket_id, reach)
-                return self._file(connection, self._moved(connection, ticket, command, by, clock.now()))
+                names = attachments.names_of_waiting(connection, ticket_id, files, by) if files else ()
+                command = replace(command, text=(command.text.strip() and command.text) or "\n".join(names))
+                moved = self._moved(connection, ticket, command, by, clock.now())
+                if files:
+                    shown = WITH_FILES[command.name]
+                    attachments.bind(connection, ticket_id, files, by, version=moved.version, to_parent=shown)
+                return self._file(connection, moved)
         except _OvertakenError as error:
             raise StaleTicketError(self.read(ticket_id, reach), command.version) from error
 
@@ -211,35 +229,63 @@ class TicketDesk:
             command = Command("reopen" if ticket.settled_at else "add", ticket.version, text=text, why=why)
             return self._moved(connection, ticket, command, parent, clock.now())
 
-    def open_to_files(self, conversation_id: str) -> Ticket:
-        """Return the conversation's ticket that its parent may add files to now.
+    def open_to_files(self, conversation_id: str, ticket_id: str | None = None) -> Ticket:
+        """Return the conversation's ticket that its parent may add files to now: the named one, else the newest.
 
         Raises:
-            NotFoundError: the conversation has no ticket.
+            NotFoundError: the conversation has no ticket, or not that one.
             ConflictError: its ticket is settled.
         """
-        if ticket := self.unsettled(conversation_id):
-            return ticket
-        if self.of_conversation(conversation_id):
+        newest = self.unsettled(conversation_id) or self.of_conversation(conversation_id)
+        if newest is None:
+            raise NotFoundError("这次咨询还没有工单，请先转给工作人员。")
+        ticket = self.find(ticket_id, Reach()) if ticket_id else newest
+        if ticket.conversation_id != conversation_id:
+            raise NotFoundError(_NONE_SUCH)
+        if ticket.settled_at:
             raise ConflictError(_SETTLED)
-        raise NotFoundError("这次咨询还没有工单，请先转给工作人员。")
+        return ticket
 
-    def attach_of_parent(self, conversation_id: str, new: NewFile, parent: Actor) -> tuple[Ticket, str]:
-        """Keep a file of the parent with the step that tells of it; return the ticket and the file's id.
+    def attach_of_parent(
+        self, conversation_id: str, new: NewFile, parent: Actor, *, ticket_id: str | None = None, key: str | None = None
+    ) -> tuple[Ticket, str]:
+        """Keep a file of the parent with the step that tells of it, and say so in the conversation.
+
+        Args:
+            conversation_id: whose parent sends it.
+            new: the file.
+            parent: the conversation's parent.
+            ticket_id: one of the conversation's tickets; None: the newest that is not settled.
+            key: made by the client; the ticket's second file with it is the first one again.
+
+        Returns:
+            The ticket, and the file's id.
 
         Raises:
-            NotFoundError: the conversation has no ticket.
+            NotFoundError: the conversation has no ticket, or not that one.
             ConflictError: its ticket is settled, or has ten files.
         """
-        known = self.open_to_files(conversation_id)
+        known = self.open_to_files(conversation_id, ticket_id)
+        id_ = attachments.id_of(known.id, parent, key)
         with self._engine.begin() as connection:
+            said.hold(connection, conversation_id)
             ticket = self._held(connection, known.id)
+            if attachments.is_kept(connection, id_):
+                return ticket, id_
             if ticket.settled_at:
                 raise ConflictError(_SETTLED)
-            return self._attached(connection, ticket, Command("add", ticket.version, text=new.step), parent, new)
+            command = Command("add", ticket.version, text=new.step)
+            moved = self._attached(connection, ticket, command, parent, new, id_=id_)
+            told = FileMessage(ticket_id=ticket.id, number=ticket.number, file=attachments.card_of(id_, new))
+            said.say_aside(connection, conversation_id, "parent", told, at=moved.updated_at)
+            return moved, id_
 
-    def attach(self, ticket_id: str, new: NewFile, to_parent: bool, by: Actor, reach: Reach) -> str:
+    def attach(
+        self, ticket_id: str, new: NewFile, to_parent: bool, by: Actor, reach: Reach, *, key: str | None = None
+    ) -> str:
         """Keep a file of staff, whatever version it meets: as a reply to the parent or as a note; return its id.
+
+        The same person's second file with a `key` of theirs is the first one again.
 
         Raises:
             NotFoundError: there is no such ticket, or not for this caller.
@@ -249,8 +295,26 @@ class TicketDesk:
         with self._engine.begin() as connection:
             self._found(connection, ticket_id, reach)
             ticket = self._held(connection, ticket_id)
-            command = Command("reply" if to_parent else "note", ticket.version, text=new.step)
-            return self._attached(connection, ticket, command, by, new)[1]
+            id_ = attachments.id_of(ticket_id, by, key)
+            if not attachments.is_kept(connection, id_):
+                command = Command("reply" if to_parent else "note", ticket.version, text=new.step)
+                self._attached(connection, ticket, command, by, new, id_=id_)
+            return id_
+
+    def attach_waiting(self, ticket_id: str, new: NewFile, by: Actor, reach: Reach, *, key: str | None = None) -> str:
+        """Keep a file of staff for a reply or note of theirs, which `act` will name; return its id.
+
+        Raises:
+            NotFoundError: there is no such ticket, or not for this caller.
+            ConflictError: the ticket has ten files already.
+        """
+        with self._engine.begin() as connection:
+            self._found(connection, ticket_id, reach)
+            self._held(connection, ticket_id)
+            id_ = attachments.id_of(ticket_id, by, key)
+            if not attachments.is_kept(connection, id_):
+                attachments.put(connection, ticket_id, id_, new, by, at=clock.now(), version=None, to_parent=False)
+            return id_
 
     def attachment(self, ticket_id: str, attachment_id: str, reach: Reach) -> tuple[Ticket, Attachment, bytes]:
         """Return a file of a ticket with its bytes.
@@ -425,12 +489,13 @@ class TicketDesk:
         return moved.ticket
 
     def _attached(
-        self, connection: Connection, ticket: Ticket, command: Command, by: Actor, new: NewFile
-    ) -> tuple[Ticket, str]:
+        self, connection: Connection, ticket: Ticket, command: Command, by: Actor, new: NewFile, *, id_: str
+    ) -> Ticket:
         """Take the step that tells of a file, and keep the file, in one transaction."""
         now, shown = clock.now(), command.name != "note"
         moved = self._moved(connection, ticket, command, by, now)
-        return moved, attachments.put(connection, ticket.id, new, by, at=now, version=moved.version, to_parent=shown)
+        attachments.put(connection, ticket.id, id_, new, by, at=now, version=moved.version, to_parent=shown)
+        return moved
 
     def _timed(self, before: Ticket, ticket: Ticket, event: Event, now: datetime) -> Ticket:
         """Return the ticket with its new times, if it is at another level or its clock starts anew."""

@@ -21,6 +21,8 @@ LARGEST: Final = 10 * 1024 * 1024
 MOST_PIXELS: Final = 50_000_000
 LONGEST_SIDE: Final = 4096
 """Pixels: a larger image is made smaller; print on a photographed page stays readable."""
+SMALL_SIDE: Final = 480
+"""Pixels of an image in a list, at most."""
 _MOST_OBJECTS: Final = 200_000
 _QUALITY: Final = 88
 
@@ -76,6 +78,19 @@ def clean(content: bytes) -> CleanFile:
     if len(made.content) > LARGEST:
         raise FileRefusedError("文件处理后仍超过 10 MB，请压缩或截图后再传。")
     return made
+
+
+def small(file: CleanFile) -> CleanFile:
+    """Return a kept image with at most `SMALL_SIDE` pixels a side, for a list; a PDF as it is."""
+    if file.kind == "pdf":
+        return file
+    kind = _FORMATS[file.type]
+    with Image.open(io.BytesIO(file.content), formats=[kind]) as image:
+        image.draft("RGB", (SMALL_SIDE, SMALL_SIDE))
+        image.thumbnail((SMALL_SIDE, SMALL_SIDE))
+        out = io.BytesIO()
+        image.save(out, kind, **({} if kind == "PNG" else {"quality": _QUALITY}))
+        return CleanFile(file.type, out.getvalue())
 
 
 def _image(content: bytes, kind: str) -> bytes:

@@ -13,7 +13,9 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, Table, and_, insert, or_, select, update
 
+from conversations.reply import FileCard
 from conversations.tables import ConversationRow
+from escalation import attachments
 from escalation.listing import Reach
 from escalation.rows import EVENTS, MESSAGES, TICKETS, ticket_of
 from escalation.rules import Event, Level, MessageKind, Name, State, Ticket
@@ -38,6 +40,7 @@ class Announcement:
         state, level: as they were after the step.
         at: when the step was taken.
         text, message: what was said with it and as what; None if nothing. A `note` is for colleagues only.
+        files: what the parent may see of what was sent with it.
     """
 
     id: int
@@ -50,6 +53,7 @@ class Announcement:
     level: Level
     message: MessageKind | None
     text: str | None
+    files: tuple[FileCard, ...] = ()
 
     @property
     def key(self) -> str:
@@ -106,8 +110,13 @@ class Outbox:
             rows = connection.execute(wanted).all()
             ids = {row.ticket_id for row in rows}
             found = connection.execute(select(TICKETS).where(TICKETS.c.id.in_(ids))).all() if ids else ()
+            files = attachments.sent_with(connection, {row.ticket_id for row in rows if row.to_parent})
         tickets = {row.id: ticket_of(row) for row in found}
-        return [_announcement(row, tickets[row.ticket_id]) for row in rows if row.ticket_id in tickets]
+        return [
+            _announcement(row, tickets[row.ticket_id], files.get((row.ticket_id, row.version), ()))
+            for row in rows
+            if row.ticket_id in tickets
+        ]
 
 
 def _steps(*where: ColumnElement[bool]) -> Select[Any]:
@@ -121,6 +130,6 @@ def _steps(*where: ColumnElement[bool]) -> Select[Any]:
     return select(*columns).select_from(joined).where(*where).order_by(_OUTBOX.c.id)
 
 
-def _announcement(row: Row[Any], ticket: Ticket) -> Announcement:
+def _announcement(row: Row[Any], ticket: Ticket, files: tuple[FileCard, ...]) -> Announcement:
     step = (row.id, row.kind, row.to_parent, row.version, row.at)
-    return Announcement(*step, ticket, row.after, row.level, row.message, row.text)
+    return Announcement(*step, ticket, row.after, row.level, row.message, row.text, files)

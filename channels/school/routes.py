@@ -14,10 +14,22 @@ from channels.hotline import routes as hotline
 from channels.school.words import page_words
 from channels.widget import routes as widget
 from channels.widget.assets import Assets
-from channels.widget.pages import read_templates, security_policy, send_page
+from channels.widget.pages import OWN_AND_FETCHED, read_templates, security_policy, send_page
+from escalation.desk import WITH_FILES
+from escalation.files import LARGEST, SUFFIXES
 
 FOLDER = Path(__file__).parent
-FROM_CHAT = ("answer_layout.js", "cards.css", "case_card.js", "dates.js", "icon.svg", "template.js", "tokens.css")
+FROM_CHAT = (
+    "answer_layout.js",
+    "cards.css",
+    "case_card.js",
+    "dates.js",
+    "file_shelf.js",
+    "icon.svg",
+    "template.js",
+    "tokens.css",
+    "upload.js",
+)
 FROM_HOTLINE = ("api.js", "frame.css", "searcher.js", "tabs.js", "words.js")
 """Files of the other pages that this one uses, too."""
 PAUSE_MS = 250
@@ -35,11 +47,13 @@ def make_router(desk: Desk) -> APIRouter:
     assets.add_route(router)
     template = read_templates(FOLDER / "templates").get_template("school.html")
     words = page_words(desk.tickets.book.levels)
+    policy = security_policy(forms="'self'", images=OWN_AND_FETCHED)
+    files = {"file_types": list(SUFFIXES), "file_most": LARGEST, "with_files": WITH_FILES}
 
     @router.get("/school", include_in_schema=False)
     async def school_page(request: Request, who: AllowedPage) -> HTMLResponse:
         session = await session_of(request)
-        shown = {"who": who, "session": session, "pause_ms": PAUSE_MS, "longest_words": LONGEST, **words}
-        return send_page(template.render(assets=assets, **shown), security_policy(forms="'self'"))
+        shown = {"who": who, "session": session, "pause_ms": PAUSE_MS, "longest_words": LONGEST, **files, **words}
+        return send_page(template.render(assets=assets, **shown), policy)
 
     return router

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -13,13 +14,15 @@ from pydantic import BaseModel
 from bot.actions.ticket_cards import parent_of
 from channels.access import Allowed
 from channels.bodies import read_limited
+from channels.messages import PRINTABLE
 from channels.parents import Opened
 from channels.services import services
 from channels.tickets.routes import actor_of, desk_of, reach_of
 from conversations.audit import Look
 from core.settings import Settings
 from escalation.attachments import Attachment, NewFile, named
-from escalation.files import LARGEST, clean
+from escalation.files import LARGEST, SMALL_SIDE, CleanFile, clean
+from escalation.files import small as make_small
 from escalation.scanner import scan
 
 _AT_ONCE = 2
@@ -27,6 +30,17 @@ _AT_ONCE = 2
 _NAME = Annotated[
     str, Header(alias="X-File-Name", max_length=1000, description="The file's name, UTF-8, percent-encoded.")
 ]
+_KEY = Annotated[
+    str | None,
+    Header(
+        alias="X-File-Key",
+        min_length=1,
+        max_length=80,
+        pattern=PRINTABLE,
+        description="Made by the caller: the second file of a ticket with it is the first one again.",
+    ),
+]
+_SMALL = Annotated[bool, Query(description=f"Of an image: at most {SMALL_SIDE} pixels a side, for a list.")]
 _BODY = {
     "requestBody": {
         "required": True,
@@ -67,6 +81,13 @@ class Intake:
         content = await read_limited(request, LARGEST)
         return await to_thread.run_sync(self._made, content, name, limiter=self.limiter)
 
+    async def served(self, attachment: Attachment, content: bytes, *, small: bool) -> Response:
+        """Return the file as a response; a `small` image is made so in a worker thread."""
+        if small:
+            kept = CleanFile(attachment.type, content)
+            content = (await to_thread.run_sync(make_small, kept, limiter=self.limiter)).content
+        return served(attachment, content)
+
     def _made(self, content: bytes, name: str) -> NewFile:
         scan(self._settings.attachment_scanner, content, self._settings.attachment_scanner_seconds)
         return named(unquote(name, errors="replace"), clean(content))
@@ -79,23 +100,32 @@ def make_router(settings: Settings) -> APIRouter:
     @router.post(
         "/conversations/{conversation_id}/attachments", status_code=201, tags=["conversations"], openapi_extra=_BODY
     )
-    async def add_as_parent(request: Request, conversation: Opened, name: _NAME = "") -> Added:
-        """Add a picture or PDF of at most 10 MB to the conversation's ticket."""
+    async def add_as_parent(
+        request: Request,
+        conversation: Opened,
+        ticket_id: Annotated[
+            str | None, Query(max_length=36, description="Which ticket; else the newest unsettled.")
+        ] = None,
+        name: _NAME = "",
+        key: _KEY = None,
+    ) -> Added:
+        """Add a picture or PDF of at most 10 MB to the conversation's ticket; it stands in the conversation, too."""
         services(request).limits.check(request, conversation)
         tickets = desk_of(request)
-        await asyncio.to_thread(tickets.open_to_files, conversation)
+        await asyncio.to_thread(tickets.open_to_files, conversation, ticket_id)
         new = await intake.read(request, name)
         parent = parent_of(services(request).desk, conversation)
-        _, id_ = await to_thread.run_sync(
-            tickets.attach_of_parent, conversation, new, parent, limiter=intake.limiter
-        )  # fmt: skip
+        keep = partial(tickets.attach_of_parent, conversation, new, parent, ticket_id=ticket_id, key=key)
+        _, id_ = await to_thread.run_sync(keep, limiter=intake.limiter)
         return _added(id_, new)
 
     @router.get("/conversations/{conversation_id}/attachments/{attachment_id}", tags=["conversations"])
-    async def read_as_parent(request: Request, conversation: Opened, attachment_id: str) -> Response:
+    async def read_as_parent(
+        request: Request, conversation: Opened, attachment_id: str, small: _SMALL = False
+    ) -> Response:
         """Return a file of the conversation's ticket that the parent sent, or that was sent to them."""
-        tickets = desk_of(request)
-        return served(*await asyncio.to_thread(tickets.attachment_of_parent, conversation, attachment_id))
+        find = desk_of(request).attachment_of_parent
+        return await intake.served(*await asyncio.to_thread(find, conversation, attachment_id), small=small)
 
     @router.post("/tickets/{ticket_id}/attachments", status_code=201, tags=["tickets"], openapi_extra=_BODY)
     async def add_as_staff(
@@ -103,18 +133,26 @@ def make_router(settings: Settings) -> APIRouter:
         who: Allowed,
         ticket_id: str,
         to_parent: Annotated[bool, Query(description="As a reply; else as a note for colleagues.")] = False,
+        *,
+        waiting: Annotated[bool, Query(description="No step yet: a command of one's own will name it.")] = False,
         name: _NAME = "",
+        key: _KEY = None,
     ) -> Added:
         """Add a picture or PDF of at most 10 MB to a ticket."""
         services(request).limits.check(request)
         tickets, reach, by = desk_of(request), reach_of(who), actor_of(who)
         await services(request).desk.store.call(tickets.find, ticket_id, reach)
         new = await intake.read(request, name)
-        id_ = await to_thread.run_sync(tickets.attach, ticket_id, new, to_parent, by, reach, limiter=intake.limiter)
+        keep = partial(tickets.attach, ticket_id, new, to_parent, by, reach, key=key)
+        if waiting:
+            keep = partial(tickets.attach_waiting, ticket_id, new, by, reach, key=key)
+        id_ = await to_thread.run_sync(keep, limiter=intake.limiter)
         return _added(id_, new)
 
     @router.get("/tickets/{ticket_id}/attachments/{attachment_id}", tags=["tickets"])
-    async def read_as_staff(request: Request, who: Allowed, ticket_id: str, attachment_id: str) -> Response:
+    async def read_as_staff(
+        request: Request, who: Allowed, ticket_id: str, attachment_id: str, small: _SMALL = False
+    ) -> Response:
         """Return a file of a ticket, once the audit log has it that it was looked at."""
         actor_of(who)
         found = await asyncio.to_thread(desk_of(request).attachment, ticket_id, attachment_id, reach_of(who))
@@ -122,7 +160,7 @@ def make_router(settings: Settings) -> APIRouter:
         desk, words = services(request).desk, ("ticket", "attachment")
         look = Look(who.id, who.role, ticket.place.city, (ticket.id,), "ticket", words, ticket.conversation_id)
         await desk.store.call(desk.audit.record, look)
-        return served(attachment, content)
+        return await intake.served(attachment, content, small=small)
 
     return router
 

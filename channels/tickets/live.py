@@ -15,7 +15,15 @@ from channels.services import services
 from channels.tickets.routes import actor_of, desk_of, reach_of
 from channels.tickets.stream import stream_steps
 from conversations.audit import Look
-from conversations.reply import AnswerMessage, CaseMessage, OptionsMessage, Said, TextMessage, TicketMessage
+from conversations.reply import (
+    AnswerMessage,
+    CaseMessage,
+    FileMessage,
+    OptionsMessage,
+    Said,
+    TextMessage,
+    TicketMessage,
+)
 from conversations.talk import Talk, TurnFacts, read_talk
 from core import clock
 from escalation.presence import Watcher, Watchers
@@ -46,7 +54,7 @@ class TalkLine(BaseModel):
     seq: int
     author: Literal["parent", "bot", "person"]
     at: datetime
-    message: AnswerMessage | TextMessage | OptionsMessage | TicketMessage | CaseSeen
+    message: AnswerMessage | TextMessage | OptionsMessage | TicketMessage | FileMessage | CaseSeen
     why: Why | None
 
 

@@ -25,7 +25,7 @@ from channels.tickets.shapes import (
 from conversations.audit import Look
 from core import clock
 from core.errors import IllegalTransitionError, MalformedRequestError, NotFoundError
-from escalation.desk import Draft, StaleTicketError, TicketDesk, TicketFile
+from escalation.desk import WITH_FILES, Draft, StaleTicketError, TicketDesk, TicketFile
 from escalation.listing import Reach
 from escalation.rules import ACTS, Act, Actor, Command, Place
 from hotline.tables import CallRow
@@ -70,9 +70,13 @@ def _make_route(act: Act) -> Callable[..., Coroutine[Any, Any, TicketView]]:
     async def give(request: Request, who: Allowed, ticket_id: str, body: CommandBody) -> TicketView:
         parts, tickets = services(request), desk_of(request)
         parts.limits.check(request)
+        if body.attachments and act not in WITH_FILES:
+            raise MalformedRequestError("这一步不能带文件。", fields={"body.attachments": "not with this command"})
         command = Command(act, body.version, body.text, body.why, body.to, body.district, body.school)
         try:
-            file = await parts.desk.store.call(tickets.act, ticket_id, command, actor_of(who), reach_of(who))
+            file = await parts.desk.store.call(
+                tickets.act, ticket_id, command, actor_of(who), reach_of(who), body.attachments
+            )
         except StaleTicketError as stale:
             now = await shown(request, who, stale.file)
             changed = [event_view(one).model_dump(mode="json") for one in stale.file.events if one.version > stale.seen]

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from channels.messages import PRINTABLE
 from core.scope import City
-from escalation.attachments import Attachment
+from escalation.attachments import MOST, Attachment
 from escalation.desk import TicketFile, need_of
 from escalation.incidents import Incident, IncidentState
 from escalation.listing import LARGEST_PAGE, Filter
@@ -51,6 +51,9 @@ class CommandBody(_Body):
     to: Level | None = Field(None, description="Of `transfer`: the level.")
     district: Line | None = Field(None, description="Of `transfer`: another district.")
     school: Line | None = Field(None, description="Of `transfer`: another school.")
+    attachments: list[Annotated[str, Field(max_length=36, pattern=PRINTABLE)]] = Field(
+        [], max_length=MOST, description="Of `reply`, `ask_parent` and `note`: own files that were added as `waiting`."
+    )
 
 
 class ListQuery(_Body):

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from channels.widget.assets import Assets
-from channels.widget.pages import read_origins, read_templates, security_policy, send_page
+from channels.widget.pages import OWN_AND_FETCHED, read_origins, read_templates, security_policy, send_page
 from core.settings import Settings
+from escalation.files import LARGEST, SUFFIXES
 
 FOLDER = Path(__file__).parent
 
@@ -42,12 +43,13 @@ def _add_embed_script(router: APIRouter) -> None:
 
 def _add_page(router: APIRouter, settings: Settings, assets: Assets) -> None:
     origins = read_origins(settings.embed_origins)
-    policy = security_policy(ancestors=" ".join(["'self'", *origins]))
+    policy = security_policy(ancestors=" ".join(["'self'", *origins]), images=OWN_AND_FETCHED)
+    files = {"file_types": list(SUFFIXES), "file_most": LARGEST}
     # Every visitor gets the same page: what the host says about its visitor is read from the address by the script.
     html = (
         read_templates(FOLDER / "templates")
         .get_template("widget.html")
-        .render(assets=assets, origins=origins, max_chars=settings.message_max_chars)
+        .render(assets=assets, origins=origins, max_chars=settings.message_max_chars, **files)
     )
 
     @router.get("/widget", include_in_schema=False)

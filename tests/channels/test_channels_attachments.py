@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +15,19 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 from desk_running import Service, running_app
-from parent_client import Parent
+from parent_client import Json, Parent
+from PIL import Image
 from sqlalchemy import text as sql
 
 from channels.tokens import demo_staff_token
+from conversations.news import NewsStore
+from conversations.reply import TicketMessage
 from conversations.storage import open_engine
+from core import clock
+from escalation.cards import card_of_ticket
 from escalation.desk import Draft, TicketDesk
 from escalation.files import LARGEST
+from escalation.listing import Reach
 from escalation.routing import own_rules
 from escalation.rules import Actor, Place
 from tests.escalation.files_made import image, pdf, photo_with_position
@@ -27,6 +35,7 @@ from tests.escalation.files_made import image, pdf, photo_with_position
 pytestmark = pytest.mark.system
 PATH = "/api/v1/tickets"
 DISTRICT, SCHOOL = "渝北区", "渝北区第一实验小学"
+OFFICE = f"chongqing/{DISTRICT}"
 SCOPE, OTHER = f"chongqing/{DISTRICT}/{SCHOOL}", f"chongqing/{DISTRICT}/另一所小学"
 SAFE = {
     "x-content-type-options": "nosniff",
@@ -73,14 +82,16 @@ def staff(app: Service, role: str = "school", scope: str = SCOPE) -> Iterator[ht
         yield http
 
 
-def send(app: Service, parent: Parent, content: Any, name: str = "户口本.jpg") -> httpx.Response:
+def send(app: Service, parent: Parent, content: Any, name: str = "户口本.jpg", **more: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {parent.secret}", "X-File-Name": quote(name)}
+    if "key" in more:
+        headers["X-File-Key"] = more.pop("key")
     address = f"{app.base}/api/v1/conversations/{parent.id}/attachments"
-    return httpx.post(address, content=content, headers=headers, timeout=30, trust_env=False)
+    return httpx.post(address, content=content, headers=headers, params=more, timeout=30, trust_env=False)
 
 
-def fetch(app: Service, parent: Parent, id_: str) -> httpx.Response:
-    address = f"{app.base}/api/v1/conversations/{parent.id}/attachments/{id_}"
+def fetch(app: Service, parent: Parent, id_: str, query: str = "") -> httpx.Response:
+    address = f"{app.base}/api/v1/conversations/{parent.id}/attachments/{id_}{query}"
     return httpx.get(address, headers={"Authorization": f"Bearer {parent.secret}"}, trust_env=False)
 
 
@@ -112,6 +123,123 @@ def test_a_parents_photo_reaches_the_teacher_without_its_position_and_the_look_i
         assert {name: seen.headers[name] for name in SAFE} == SAFE
         assert seen.headers["content-disposition"] == f"inline; filename*=UTF-8''{quote('户口本.jpg')}"
         assert fetch(app, parent, added["id"]).content == seen.content
+
+
+def said(parent: Parent, type_: str) -> list[Json]:
+    """Return what was said in the conversation of one type, with who said it."""
+    lines = parent.transcript()["messages"]
+    return [{**one["message"], "author": one["author"]} for one in lines if one["message"]["type"] == type_]
+
+
+def test_a_parents_file_stands_in_the_conversation_and_the_same_key_keeps_it_once(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        first = send(app, parent, image(), key="k-1").json()
+        assert send(app, parent, image(), key="k-1").json() == first
+        other = send(app, parent, image(), key="k-2").json()
+        assert other["id"] != first["id"]
+        view = teacher.get(f"{PATH}/{ticket}").json()
+        assert [one["id"] for one in view["attachments"]] == [first["id"], other["id"]]
+        assert said(parent, "file") == [
+            {"type": "file", "author": "parent", "ticket_id": ticket, "number": view["number"], "file": one}
+            for one in (first, other)
+        ]
+        seqs = [one["seq"] for one in parent.transcript()["messages"]]
+        assert seqs == list(range(1, parent.transcript()["last_seq"] + 1))
+        lines = teacher.get(f"{PATH}/{ticket}/conversation").json()["lines"]
+        assert [one["message"]["file"] for one in lines if one["message"]["type"] == "file"] == [first, other]
+
+
+def test_a_file_goes_to_the_ticket_that_is_named_and_to_none_of_another_conversation(app: Service) -> None:
+    with family(app) as (parent, older), family(app) as (_, strange), staff(app) as teacher:
+        engine = open_engine(app.settings.database)
+        draft = Draft(next(_keys), Place("chongqing", DISTRICT, SCHOOL), "另一件事", conversation_id=parent.id)
+        newer = TicketDesk(engine, own_rules()).create(draft, Actor(f"parent:{parent.id}", "家长", "parent"))[0].id
+        engine.dispose()
+        assert send(app, parent, image(), ticket_id=older).status_code == 201
+        assert send(app, parent, image(), ticket_id=strange).status_code == 404
+        counts = [len(teacher.get(f"{PATH}/{one}").json()["attachments"]) for one in (older, newer, strange)]
+        assert counts == [1, 0, 0]
+
+
+def show_card(app: Service, parent: Parent, ticket: str) -> None:
+    """Show the ticket's card, as the turn that makes it does."""
+    engine, rules = open_engine(app.settings.database), own_rules()
+    made = TicketDesk(engine, rules).find(ticket, Reach())
+    card = TicketMessage(ticket=card_of_ticket(made, rules.levels))
+    assert NewsStore(engine).announce(parent.id, f"made:{ticket}", [card], clock.now())
+    engine.dispose()
+
+
+def wait_for_cards(parent: Parent, count: int) -> None:
+    ends = time.monotonic() + 20
+    while len(said(parent, "ticket")) < count:
+        assert time.monotonic() < ends, "the steps are not told"
+        time.sleep(0.1)
+
+
+def test_a_teachers_file_is_on_the_card_in_the_chat_and_a_note_is_not(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        teacher.post(f"{PATH}/{ticket}/claim", json={"version": 2}).raise_for_status()
+        address = f"{PATH}/{ticket}/attachments"
+        headers = {"X-File-Key": "k-1"}
+        show_card(app, parent, ticket)
+        added = teacher.post(f"{address}?to_parent=true", content=image(), headers=headers).json()
+        assert teacher.post(f"{address}?to_parent=true", content=image(), headers=headers).json() == added
+        teacher.post(address, content=image()).raise_for_status()
+        teacher.post(f"{PATH}/{ticket}/resolve", json={"version": 5, "text": "已办好"}).raise_for_status()
+        wait_for_cards(parent, 3)
+        shown = [(one["ticket"]["files"], one["ticket"]["takes_files"]) for one in said(parent, "ticket")]
+        assert shown == [([], True), ([added], True), ([], False)]
+
+
+def test_a_reply_takes_its_waiting_files_along_in_one_step(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher, staff(app, "district", OFFICE) as colleague:
+        show_card(app, parent, ticket)
+        teacher.post(f"{PATH}/{ticket}/claim", json={"version": 2}).raise_for_status()
+        address = f"{PATH}/{ticket}/attachments?waiting=true"
+        taken_back, one, two = (teacher.post(address, content=content).json() for content in (image(), image(), pdf()))
+        strange = colleague.post(address, content=image()).json()["id"]
+        assert fetch(app, parent, one["id"]).status_code == 404
+        seen = colleague.get(f"{PATH}/{ticket}").json()
+        assert (seen["version"], seen["attachments"]) == (3, [])
+        body = {"version": 3, "text": "请看样张。", "attachments": [one["id"], two["id"]]}
+        for bad in ([strange], [one["id"], "none"]):
+            refused = teacher.post(f"{PATH}/{ticket}/reply", json={**body, "attachments": bad})
+            assert refused.status_code == 404
+        assert teacher.post(f"{PATH}/{ticket}/resolve", json=body).status_code == 422
+        after = teacher.post(f"{PATH}/{ticket}/reply", json=body).json()
+        assert [(file["id"], file["version"], file["to_parent"]) for file in after["attachments"]] == [
+            (one["id"], 4, True),
+            (two["id"], 4, True),
+        ]
+        assert teacher.get(f"{PATH}/{ticket}/attachments/{taken_back['id']}").status_code == 404
+        assert teacher.post(f"{PATH}/{ticket}/reply", json={**body, "version": 4}).status_code == 404
+        alone = teacher.post(address, content=image()).json()
+        body = {"version": 4, "attachments": [alone["id"]]}
+        teacher.post(f"{PATH}/{ticket}/reply", json=body).raise_for_status()
+        wait_for_cards(parent, 3)
+        cards = [(card["ticket"]["text"], card["ticket"]["files"]) for card in said(parent, "ticket")[1:]]
+        assert cards == [("请看样张。", [one, two]), (None, [alone])]
+        assert fetch(app, parent, two["id"]).content[:5] == b"%PDF-"
+        note = teacher.post(address, content=image()).json()["id"]
+        body = {"version": 5, "text": "已核对", "attachments": [note]}
+        teacher.post(f"{PATH}/{ticket}/note", json=body).raise_for_status()
+        assert fetch(app, parent, note).status_code == 404
+
+
+def test_a_large_picture_is_made_small_for_a_list(app: Service) -> None:
+    with family(app) as (parent, ticket), staff(app) as teacher:
+        added = send(app, parent, image("PNG", (1600, 800)), "截图.png").json()
+        for answer in (
+            fetch(app, parent, added["id"], "?small=true"),
+            teacher.get(f"{PATH}/{ticket}/attachments/{added['id']}?small=true"),
+        ):
+            assert Image.open(io.BytesIO(answer.content)).size == (480, 240)
+            assert answer.headers["content-type"] == "image/png"
+            assert {name: answer.headers[name] for name in SAFE} == SAFE
+        assert Image.open(io.BytesIO(fetch(app, parent, added["id"]).content)).size == (1600, 800)
+        document = send(app, parent, pdf(), "证明.pdf").json()
+        assert fetch(app, parent, document["id"], "?small=true").content[:5] == b"%PDF-"
 
 
 def test_a_pdf_is_cleaned_and_sent_back_to_be_saved(app: Service) -> None:

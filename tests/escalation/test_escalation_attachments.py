@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,8 @@ from core import clock
 from core.errors import ConflictError, IllegalTransitionError, NotFoundError
 from core.scope import Scope
 from escalation.attachments import MOST, NewFile, named
-from escalation.desk import Draft, TicketDesk
+from escalation.cards import card_of_step
+from escalation.desk import Draft, StaleTicketError, TicketDesk
 from escalation.files import LARGEST, CleanFile, clean
 from escalation.listing import Reach
 from escalation.outbox import Outbox
@@ -127,6 +129,60 @@ def test_a_teachers_file_is_a_note_or_a_reply_and_a_parent_sees_the_reply_alone(
     with pytest.raises(NotFoundError):
         desk.attachment_of_parent(conversation, note)
     assert files(engine) == 2
+
+
+def test_one_key_at_the_same_time_keeps_one_file_one_step_and_one_line(
+    desk: TicketDesk, conversation: str, store: ConversationStore
+) -> None:
+    ticket, parent = made(desk, conversation), parent_of(conversation)
+
+    def send(key: str) -> str:
+        return desk.attach_of_parent(conversation, PICTURE, parent, key=key)[1]
+
+    with ThreadPoolExecutor(6) as pool:
+        ids = list(pool.map(send, ["k-1", "k-2"] * 6))
+    assert len(set(ids)) == 2
+    file = desk.read(ticket.id, Reach())
+    assert {one.id for one in file.attachments} == set(ids)
+    assert [one.text for one in file.messages[1:]] == ["（图片）户口本.jpg"] * 2
+    lines = store.said_after(conversation, 0)
+    assert [(one.seq, one.author, one.message.type) for one in lines] == [(1, "parent", "file"), (2, "parent", "file")]
+    assert store.get(conversation).last_seq == 2
+
+
+def test_a_refused_file_leaves_no_line_in_the_conversation(
+    desk: TicketDesk, conversation: str, store: ConversationStore
+) -> None:
+    made(desk, conversation)
+    for _ in range(MOST):
+        desk.attach_of_parent(conversation, PICTURE, parent_of(conversation))
+    with pytest.raises(ConflictError):
+        desk.attach_of_parent(conversation, PICTURE, parent_of(conversation))
+    assert [one.seq for one in store.said_after(conversation, 0)] == list(range(1, MOST + 1))
+    assert store.get(conversation).last_seq == MOST
+
+
+def test_files_that_wait_come_with_the_step_that_names_them_or_not_at_all(
+    desk: TicketDesk, conversation: str, engine: Engine
+) -> None:
+    ticket = made(desk, conversation)
+    claimed = desk.act(ticket.id, Command("claim", ticket.version), TEACHER, Reach()).ticket
+    first, second = (desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach(), key=key) for key in ("k-1", "k-2"))
+    assert desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach(), key="k-1") == first
+    assert desk.read(ticket.id, Reach()).attachments == ()
+    with pytest.raises(StaleTicketError):
+        desk.act(ticket.id, Command("reply", 1, text="…"), TEACHER, Reach(), [first])
+    with pytest.raises(NotFoundError, match="没有这个文件"):
+        desk.act(ticket.id, Command("note", claimed.version, text="…"), AGENT, Reach(), [first])
+    assert files(engine) == 2
+    after = desk.act(ticket.id, Command("reply", claimed.version), TEACHER, Reach(), [second])
+    assert [(one.id, one.version, one.to_parent) for one in after.attachments] == [(second, 4, True)]
+    assert after.messages[-1].text == "（图片）户口本.jpg"
+    assert files(engine) == 1
+    (step,) = [one for one in Outbox(engine).take() if one.kind == "reply"]
+    assert [one.id for one in step.files] == [second]
+    card = card_of_step(step, desk.book.levels)
+    assert (card.text, [one.id for one in card.files]) == (None, [second])
 
 
 def test_out_of_reach_and_of_another_conversation_or_ticket_is_not_found(

@@ -1,6 +1,7 @@
 // What may be done with the open ticket: a button for each command, a form for those that need words.
 
 import { TICKETS, ask, problem } from './ask.js';
+import { ChosenFiles } from './files.js';
 import { tell, when, who, wordOr } from './say.js';
 import { phrase } from './template.js';
 import { word } from './words.js';
@@ -16,6 +17,7 @@ export class Commands {
     this.problem = node.querySelector('.js-problem');
     this.status = node.querySelector('.js-status');
     this.buttons.forEach((button) => button.addEventListener('click', () => this.pressed(button.dataset.act)));
+    this.files = new ChosenFiles(this.forms);
     this.forms.forEach((form) => this.listen(form));
   }
 
@@ -43,7 +45,11 @@ export class Commands {
   /** Whether somebody writes: a form is open and has words, or the cursor stands in it. */
   get isBusy() {
     const form = this.form(this.open);
-    return Boolean(form) && (form.contains(document.activeElement) || Object.values(this.values(form)).some(Boolean));
+    return Boolean(form) && (form.contains(document.activeElement) || this.hasWords(form));
+  }
+
+  hasWords(form) {
+    return Object.values(this.values(form)).some(Boolean) || this.files.has(form.dataset.act);
   }
 
   /** Shows another ticket, with what was written for it before. */
@@ -53,9 +59,10 @@ export class Commands {
     this.status.textContent = '';
     const drafts = this.drafts.read(ticket.id);
     this.forms.forEach((form) => this.fill(form, ticket, drafts[form.dataset.act] || {}));
+    this.files.use(ticket.id);
     this.open = '';
     this.update(ticket);
-    this.unfold(this.forms.map((form) => form.dataset.act).find((act) => drafts[act]) || '');
+    this.unfold(this.forms.map((form) => form.dataset.act).find((act) => drafts[act] || this.files.has(act)) || '');
   }
 
   fill(form, ticket, values) {
@@ -162,6 +169,7 @@ export class Commands {
     Object.keys(values).filter((name) => values[name]).forEach((name) => { body[name] = values[name]; });
     this.setSending(true);
     try {
+      body.attachments = await this.files.sent(act);
       this.sent(act, await ask('POST', `${TICKETS}/${ticket.id}/${act}`, body));
     } catch (error) {
       this.failed(act, ticket, error);
@@ -178,6 +186,7 @@ export class Commands {
   sent(act, ticket) {
     this.unsure = null;
     this.drafts.drop(ticket.id, act);
+    this.files.drop(ticket.id, act);
     if (!this.ticket || this.ticket.id !== ticket.id) {
       return; // another ticket was opened meanwhile
     }

@@ -25,11 +25,13 @@ const SHOWN = {
   options: ({ text }) => Object.assign({ text }, PLAIN),
   answer: answerOf,
   case: () => Object.assign({ text: word('talk', 'case') }, PLAIN),
+  file: ({ file, number }) => Object.assign({ text: phrase(word('talk', 'file'), { name: file.name, number }) }, PLAIN),
   ticket: ({ ticket }) => Object.assign({ text: ticketText(ticket) }, PLAIN),
 };
 
 function ticketText(ticket) {
-  return [phrase(word('talk', 'ticket'), ticket), ticket.text].filter(Boolean).join('\n');
+  const files = ticket.files.map(({ name }) => phrase(word('talk', 'sent'), { name }));
+  return [phrase(word('talk', 'ticket'), ticket), ticket.text, ...files].filter(Boolean).join('\n');
 }
 
 /** Why the bot said it; an answer bears its own confidence. */

@@ -2,6 +2,7 @@
 
 import { Commands } from './commands.js';
 import { showCourse } from './course.js';
+import { TicketFiles } from './files.js';
 import { due, holder, lateness, place, tell } from './say.js';
 import { phrase } from './template.js';
 import { word } from './words.js';
@@ -9,7 +10,7 @@ import { word } from './words.js';
 export class TicketPane {
   /** `on` has reload(): fetch the open ticket anew; done(ticket): a command was given. */
   constructor(node, staff, drafts, on) {
-    Object.assign(this, { node, on, ticket: null });
+    Object.assign(this, { node, on, ticket: null, files: new TicketFiles() });
     this.part = (name) => node.querySelector(`.js-${name}`);
     this.commands = new Commands(this.part('commands'), staff, drafts, {
       done: (ticket) => { this.update(ticket); on.done(ticket); },
@@ -78,7 +79,7 @@ export class TicketPane {
     tell(of, ticket.incident && phrase(of.dataset.text, ticket.incident));
     this.part('guidance').hidden = !ticket.guidance;
     this.part('guidance-text').textContent = ticket.guidance;
-    showCourse(this.part('course'), ticket, seen);
+    showCourse(this.part('course'), ticket, seen, this.files);
   }
 
   showOthers(others) {

@@ -1,6 +1,9 @@
 // The HTTP API. Each failure becomes an ApiError; status 0 is the network's.
 
+import { upload } from './upload.js';
+
 const PATIENCE_MS = 30000;
+const FILE_PATIENCE_MS = 120000;
 
 export class ApiError extends Error {
   constructor(status, code, message, retryAfter) {
@@ -48,17 +51,39 @@ export class Api {
     return this.fetch('GET', `/${conversation.id}/events`, conversation, { headers, signal });
   }
 
-  async call(method, path, conversation, body) {
-    const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
-    try {
-      const options = { headers: {}, signal: stop.signal };
-      if (body) {
-        options.headers['Content-Type'] = 'application/json';
-        options.body = JSON.stringify(body);
-      }
+  /** The bytes of a file; `name` is its id, with a query or not. */
+  file(conversation, name) {
+    const options = { headers: {} };
+    return this.within(FILE_PATIENCE_MS, options, async () => (
+      (await this.fetch('GET', `/${conversation.id}/attachments/${name}`, conversation, options)).blob()
+    ));
+  }
+
+  /** Begins to send a file: { ticketId, file, key }. */
+  addFile(conversation, { ticketId, file, key }, on) {
+    const address = `${this.base}/${conversation.id}/attachments?ticket_id=${encodeURIComponent(ticketId)}`;
+    return upload(address, { file, key, headers: { Authorization: `Bearer ${conversation.secret}` } }, on);
+  }
+
+  call(method, path, conversation, body) {
+    const options = { headers: {} };
+    if (body) {
+      options.headers['Content-Type'] = 'application/json';
+      options.body = JSON.stringify(body);
+    }
+    return this.within(PATIENCE_MS, options, async () => {
       const response = await this.fetch(method, path, conversation, options);
-      return response.status === 204 ? null : await response.json();
+      return response.status === 204 ? null : response.json();
+    });
+  }
+
+  /** Waits for a call no longer than that. */
+  async within(patience, options, call) {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), patience);
+    options.signal = stop.signal;
+    try {
+      return await call();
     } catch (error) {
       throw error instanceof ApiError ? error : new ApiError(0, 'network', String(error));
     } finally {

@@ -8,10 +8,12 @@ export class Below {
     window.addEventListener('scroll', () => this.log.atEnd() && this.hide(), true);
   }
 
-  /** The newest in the log: a person's words are shown at once, the bot's if the end was in view; else they are told of. */
-  bring(author, wasAtEnd) {
-    const newest = this.log.group.querySelector('.js-said-body').lastElementChild || this.log.group;
-    if (author === 'person' || wasAtEnd) {
+  /** Adds what is heard: people's words and files come into view, the bot's if the end was in view; else it is told of. */
+  tell({ author, message, at }) {
+    const follows = this.log.atEnd() && author === 'bot';
+    const group = this.log.add(author, [message], at);
+    const newest = group.querySelector('.js-said-body').lastElementChild || group;
+    if (author === 'person' || message.type === 'file' || follows) {
       this.log.show(newest);
     } else if (author === 'bot') {
       this.first = this.first || newest;

@@ -6,7 +6,7 @@ import { explain, SERVER_ERROR } from './explain.js';
 import { Ledger } from './ledger.js';
 
 export class Chat {
-  /** `parts`: api, session, log, below, composer, notice, typing, status, draft, host. */
+  /** `parts`: api, session, log, below, composer, notice, typing, status, draft, host, files. */
   constructor(root, parts) {
     Object.assign(this, parts);
     this.conversation = null;
@@ -69,6 +69,7 @@ export class Chat {
     this.waiting = [];
     this.unsure = null; // words whose connection broke: they may have arrived
     this.log.clear();
+    this.files.use(conversation);
     this.setBusy(false);
     this.status.apply(reply);
     reply.messages.forEach((said) => this.take(said));
@@ -242,12 +243,10 @@ export class Chat {
   /** Shows something said, unless it is on the page already. */
   take(said) {
     if (this.ledger.isNew(said)) {
-      if (this.unsure && said.author === 'parent') {
+      if (this.unsure && said.author === 'parent' && said.message.type === 'text') {
         this.arrived();
       }
-      const follows = said.author === 'bot' && this.log.atEnd(); // news, read at the end of the talk
-      this.log.add(said.author, [said.message], said.at);
-      this.below.bring(said.author, follows);
+        this.below.tell(said);
     }
   }
 

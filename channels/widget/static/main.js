@@ -4,6 +4,8 @@ import { Api } from './api.js';
 import { Below } from './below.js';
 import { Chat } from './chat.js';
 import { Composer } from './composer.js';
+import { FileShelf } from './file_shelf.js';
+import { Files } from './files.js';
 import { HostLink } from './host_link.js';
 import { MessageLog } from './message_log.js';
 import { Notice } from './notice.js';
@@ -29,9 +31,15 @@ const scroller = part('scroll');
 const allowed = root.dataset.embedOrigins.split(' ').filter(Boolean);
 const host = new HostLink(given.get('host'), allowed, (message) => visitor.told(message));
 const composer = new Composer(part('composer'), draft, notice);
-const log = new MessageLog(part('log'), scroller);
+const shelf = new FileShelf(api);
+const log = new MessageLog(part('log'), scroller, shelf);
+const files = new Files({
+  root, api, shelf, list: part('uploads'), picker: part('picker'),
+  arrived: () => chat.sync().catch(() => null), // else the stream tells it
+  leave: () => scroller.focus({ preventScroll: true }),
+});
 const chat = new Chat(root, {
-  api, session, draft, notice, composer, host, log,
+  api, session, draft, notice, composer, host, log, files,
   below: new Below(part('below'), log),
   typing: new Typing(part('typing')),
   status: new StatusLine(part('scope'), part('owner')),

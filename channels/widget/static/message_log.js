@@ -3,6 +3,7 @@
 import { AnswerCard } from './answer_card.js';
 import { CaseCard } from './case_card.js';
 import { since } from './dates.js';
+import { FileLine } from './file_line.js';
 import { OptionList } from './option_list.js';
 import { copyOf, fillSlots } from './template.js';
 import { TicketCard } from './ticket_card.js';
@@ -19,12 +20,15 @@ class Words {
 
 const NEAR_PX = 120;
 const APART_MS = 20000;
-const RENDERERS = { answer: AnswerCard, case: CaseCard, options: OptionList, text: Words, ticket: TicketCard };
+const RENDERERS = {
+  answer: AnswerCard, case: CaseCard, file: FileLine, options: OptionList, text: Words, ticket: TicketCard,
+};
 
 export class MessageLog {
-  constructor(node, scroller) {
+  constructor(node, scroller, shelf) {
     this.node = node;
     this.scroller = scroller;
+    this.shelf = shelf;
     this.clear();
   }
 
@@ -37,15 +41,18 @@ export class MessageLog {
   /** Adds messages of one author; those that follow one another stand under one name. */
   add(author, messages, at) {
     if (author === 'parent') {
-      this.retireFeedback();
+      this.retire('[data-purpose="feedback"]');
     }
+    messages.filter(({ type }) => type === 'ticket').forEach(({ ticket }) => {
+      this.retire(`[data-ticket="${ticket.id}"] .js-attach-area`);
+    });
     const time = at || new Date().toISOString();
     if (author !== this.lastAuthor || author === 'parent' || this.isLater(time)) {
       this.openGroup(author, time);
     }
     const body = this.group.querySelector('.js-said-body');
     messages.filter((message) => RENDERERS[message.type]).forEach((message) => {
-      body.appendChild(new RENDERERS[message.type](message).render());
+      body.appendChild(new RENDERERS[message.type](message, this.shelf).render());
     });
     return this.group;
   }
@@ -73,13 +80,13 @@ export class MessageLog {
     this.lastAuthor = null;
   }
 
-  /** "Was this it?" is asked of the last answer only. */
-  retireFeedback() {
-    this.node.querySelectorAll('[data-purpose="feedback"]').forEach((options) => {
-      if (options.contains(document.activeElement)) {
+  /** "Was this it?" is asked of the last answer only, and files go by a ticket's last card. */
+  retire(selector) {
+    this.node.querySelectorAll(selector).forEach((old) => {
+      if (old.contains(document.activeElement)) {
         this.scroller.focus({ preventScroll: true });
       }
-      options.remove();
+      old.remove();
     });
   }
 
