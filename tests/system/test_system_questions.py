@@ -126,6 +126,13 @@ def test_a_follow_up_is_understood_with_the_message_before(a_parent: APlace) -> 
     assert parent.say("那奶奶名下的呢？").entries == ["cq-17"]
 
 
+def test_an_answer_that_is_repeated_as_understood_is_not_shown_again(a_parent: APlace) -> None:
+    parent = a_parent(city="chongqing")
+    assert parent.say("产权人是爷爷咋填").entries == ["cq-17"]
+    assert parent.say("哦原来填到监护人3嗦").kind == "small_talk"
+    assert parent.say("那监护人3在哪里加嘛").entries == ["cq-17"]
+
+
 def test_not_what_i_meant_shows_the_next_candidates_then_the_ways_to_a_person(a_parent: APlace) -> None:
     parent = a_parent(city="chongqing")
     first = parent.say("刷脸查不到孩子")
