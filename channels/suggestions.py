@@ -23,6 +23,9 @@ from hotline.spoken import spoken_lines
 from knowledge.entry import Document, Entry
 from retrieval.judge import Candidate, Judgement, Thresholds
 
+_ENDS = " \t\n?？。.!！~～…"
+"""What closes a sentence; the agent types it last, and nothing on the screen moves for it."""
+
 
 @dataclass(frozen=True)
 class Shelved:
@@ -54,7 +57,8 @@ class Shelf:
 
     def suggest(self, q: str, cities: Sequence[City], district: str | None, limit: int) -> dict[str, Any]:
         """Return the nearest entries of the cities, best first, and whether any is good enough."""
-        judgements = [self._desk.retriever.search(q, city) for city in cities]
+        words = q.rstrip(_ENDS) or q
+        judgements = [self._desk.retriever.search(words, city) for city in cities]
         found = sorted(((c, j) for j in judgements for c in j.candidates), key=lambda one: -one[0].confidence)
         asked = Asked(judgements[0].text, words_of(judgements[0].text), district)
         return {

@@ -74,27 +74,26 @@ class Notifier:
                 await self._settle(one, Notified.SEEN)
             elif one.next_at <= now:
                 due.append(one)
-        failures = Counter(await asyncio.gather(*(self._try(client, one, now) for one in due[:_AT_ONCE])))
-        for kind, times in failures.items():
+        tried = await asyncio.gather(*(self._try(client, one, now) for one in due[:_AT_ONCE]), return_exceptions=True)
+        if broken := next((one for one in tried if isinstance(one, BaseException)), None):
+            raise broken  # after all have ended: what could not be noted has the same id at its next try
+        for kind, times in Counter(tried).items():
             if kind:
                 log.warning("notifier: %s, %d times; tried again later", kind, times)
         return len(due[_AT_ONCE:])
 
     async def _try(self, client: httpx.AsyncClient, one: Notification, now: datetime) -> str:
         """Send one, or give it up; return the kind of failure, empty if there was none."""
-        try:
-            if one.at < now - KEPT_TRYING:
-                await self._settle(one, Notified.GIVEN_UP)
-                return ""
-            if not await self._store.call(self.notifications.begin_try, one, now):
-                return ""  # another process sends it
-            failure = await self._send(client, one)
-            if failure:
-                self._metrics.count_notification(Notified.FAILED)
-            else:
-                await self._settle(one, Notified.TAKEN)
-        except SQLAlchemyError as error:
-            return type(error).__name__  # it may have been taken: the next try has the same id
+        if one.at < now - KEPT_TRYING:
+            await self._settle(one, Notified.GIVEN_UP)
+            return ""
+        if not await self._store.call(self.notifications.begin_try, one, now):
+            return ""  # another process sends it
+        failure = await self._send(client, one)
+        if failure:
+            self._metrics.count_notification(Notified.FAILED)
+        else:
+            await self._settle(one, Notified.TAKEN)
         return failure
 
     async def _send(self, client: httpx.AsyncClient, one: Notification) -> str:

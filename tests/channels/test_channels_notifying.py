@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -333,6 +333,27 @@ def test_what_was_taken_but_could_not_be_noted_comes_again_under_the_same_id(
     process.work(lambda: process.counted() == {"taken": 1})
     assert len(server.got) == 2
     assert server.got[0] == server.got[1]
+
+
+def test_a_database_that_takes_no_writes_costs_a_round_not_the_processor(
+    process: Process, server: NotifierServer, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        process.answered(process.talk(f"cq-{number}"))
+    begin_try, rounds = Notifications.begin_try, []
+
+    def full(self: Notifications, one: Notification, now: datetime) -> bool:
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(Notifications, "begin_try", full)
+    waiting = process.notifier.notifications.waiting
+    monkeypatch.setattr(process.notifier.notifications, "waiting", lambda: rounds.append(1) or waiting())
+    later(MINUTE)
+    process.work()
+    assert 1 <= len(rounds) <= 25  # a pause after each
+    assert server.got == []
+    monkeypatch.setattr(Notifications, "begin_try", begin_try)
+    process.work(lambda: taken_by(process) == 20)
 
 
 def test_pauses_grow_to_a_quarter_of_an_hour() -> None:

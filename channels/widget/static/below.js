@@ -22,6 +22,9 @@ export class Below {
   }
 
   hide() {
+    if (this.button.contains(document.activeElement)) {
+      this.log.scroller.focus({ preventScroll: true });
+    }
     this.first = null;
     this.button.hidden = true;
   }

@@ -246,7 +246,7 @@ export class Chat {
       if (this.unsure && said.author === 'parent' && said.message.type === 'text') {
         this.arrived();
       }
-        this.below.tell(said);
+      this.below.tell(said);
     }
   }
 
