@@ -4,7 +4,8 @@
 one before only if that makes the answer surer, and it says by its form that it goes on, or is too short to say
 anything else, or leads to the same entry both ways without being clear by itself. One that looks like the known
 unanswerable questions stays unanswered, whatever came before. A logistic function of the same scores, fitted to 420
-follow-ups, was worse on another 128 (100 right, the rule 121).
+follow-ups, was worse on another 128 (100 right, the rule 121). Training on 562 pairs of messages as one text led fewer
+follow-ups wrong (3.5 to 2.7 %), but cost two questions in one 2.8 % and single questions 0.8 %: not kept.
 """
 
 from __future__ import annotations
