@@ -209,6 +209,30 @@ def test_a_reply_that_comes_after_the_form_was_closed_is_shown(team: Team) -> No
     expect(page.locator(".js-made-title")).to_contain_text(ticket.number)
 
 
+def test_nothing_can_be_changed_while_it_is_sent(team: Team) -> None:
+    wang = team.hire("王老师")
+    page = team.open(wang, may_log="ERR_FAILED")
+    form = begin(page)
+    question(page).fill(NEED)
+    held: list[Route] = []
+    page.route("**/api/v1/tickets", lambda route: held.append(route))  # noqa: PLW0108
+    page.keyboard.press("Control+Enter")
+    expect(form.locator(".js-new-form")).to_have_attribute("aria-busy", "true")
+    expect(question(page)).to_be_disabled()
+    clear = page.get_by_role("button", name="清空")
+    expect(clear).to_be_disabled()
+    held[0].abort()
+    expect(page.locator(".js-new-problem")).to_have_text(UNSURE)
+    expect(clear).to_be_enabled()
+    expect(page.locator(".js-new-send")).to_be_focused()
+    page.unroute("**/api/v1/tickets")
+    page.keyboard.press("Enter")
+    expect(page.locator(".js-made-title")).to_be_visible()
+    page.get_by_role("button", name="再登记一张").click()
+    expect(question(page)).to_be_enabled()
+    assert len(made_by(team, wang)) == 1
+
+
 def test_a_refusal_keeps_the_words_and_lets_them_be_changed(team: Team) -> None:
     wang = team.hire("王老师")
     page = team.open(wang, may_log="Failed to load")
