@@ -118,7 +118,15 @@ def test_what_comes_for_a_ticket_that_is_not_open_any_more_is_dropped(team: Team
     assert LIU in came.value.text()
     page.wait_for_timeout(500)
     assert LIU not in page.content()
-    expect(page.locator(TOLD)).to_contain_text("这张工单没有关联报名信息")
+    expect(page.locator(TOLD)).to_have_text("这张工单由工作人员登记，没有关联报名信息。")
+
+
+def test_a_ticket_of_the_chat_without_an_application_is_told_as_that(team: Team, a_parent: APlace) -> None:
+    ticket = team.make(conversation_id=a_parent(city="chongqing").id)
+    page = team.open(team.hire("王老师"), f"/school?ticket={ticket.id}")
+    open_panel(page)
+    told = "这张工单没有关联报名信息，可能是家长提交时没有登录、没有选定孩子，或当时没有查到。"
+    expect(page.locator(TOLD)).to_have_text(told)
 
 
 def test_a_refusal_and_an_agent(team: Team, ticket: str) -> None:

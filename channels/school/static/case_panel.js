@@ -12,7 +12,7 @@ function standing(ticket) {
     return 'idle';
   }
   if (!ticket.about_application) {
-    return 'none';
+    return ticket.from_chat ? 'none' : 'byStaff';
   }
   if (SETTLED.includes(ticket.state)) {
     return 'settled';
