@@ -15,6 +15,7 @@ from sqlalchemy import text
 from test_browser_school import OUT_OF_PLACE, PICTURES, SCHEMES, SIZES, TOO_WIDE, violations
 
 from bot.actions.words import Words
+from escalation.listing import Reach
 from staff.roles import Staff
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
@@ -119,6 +120,29 @@ def test_what_comes_for_a_ticket_that_is_not_open_any_more_is_dropped(team: Team
     page.wait_for_timeout(500)
     assert LIU not in page.content()
     expect(page.locator(TOLD)).to_have_text("这张工单由工作人员登记，没有关联报名信息。")
+
+
+def test_while_one_look_is_under_way_the_next_ticket_can_be_looked_at(
+    team: Team, ticket: str, a_parent: APlace
+) -> None:
+    officer = team.hire("陈主任", "city", "chongqing")
+    made = team.desk.find(ticket, Reach())
+    other = team.make(conversation_id=a_parent(guardian="cq-liu").id, application_id=made.application_id)
+    page = team.open(officer, f"/school?ticket={ticket}&school={team.school}")
+    act(page, "claim")
+    open_panel(page)
+    held: list[Route] = []
+    page.route(f"**/{ticket}/case", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_role("button", name="查看报名信息").click()
+    expect(page.locator(TOLD)).to_have_text("正在向报名系统查询。")
+    open_ticket(page, other)
+    act(page, "claim")
+    page.get_by_role("button", name="查看报名信息").click()
+    expect(page.locator("#panel-case .card--case")).to_have_count(1)
+    with page.expect_response(f"**/{ticket}/case"):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator("#panel-case .card--case")).to_have_count(1)
 
 
 def test_a_ticket_of_the_chat_without_an_application_is_told_as_that(team: Team, a_parent: APlace) -> None:

@@ -22,7 +22,7 @@ function standing(ticket) {
 
 export class CasePanel {
   constructor(node) {
-    Object.assign(this, { node, ticket: null, standing: '' });
+    Object.assign(this, { node, ticket: null, standing: '', look: null });
     this.told = node.querySelector('.js-case-told');
     this.asking = node.querySelector('.js-case-ask');
     this.card = node.querySelector('.js-case-card');
@@ -50,7 +50,9 @@ export class CasePanel {
     }
   }
 
+  /** Nothing is shown, and what is still to come is dropped. */
   clear() {
+    this.look = null;
     this.card.textContent = '';
     this.button.textContent = this.button.dataset.first;
   }
@@ -60,26 +62,25 @@ export class CasePanel {
   }
 
   async show() {
-    const { ticket } = this;
-    if (this.isBusy) {
-      return;
+    if (this.look) {
+      return; // it is on its way
     }
-    this.isBusy = true;
     this.clear();
     this.say('loading');
+    const look = {};
+    this.look = look;
     try {
-      const { case: application, reason } = await ask('GET', `${TICKETS}/${ticket.id}/case`);
-      this.answered(ticket, () => this.fill(application, reason));
+      const { case: application, reason } = await ask('GET', `${TICKETS}/${this.ticket.id}/case`);
+      this.answered(look, () => this.fill(application, reason));
     } catch (error) {
-      this.answered(ticket, () => tell(this.told, error.status === 404 ? error.message : problem(error)));
-    } finally {
-      this.isBusy = false;
+      this.answered(look, () => tell(this.told, error.status === 404 ? error.message : problem(error)));
     }
   }
 
   /** What came for a ticket that is not open any more, or may not be looked at any more, is dropped. */
-  answered(ticket, act) {
-    if (this.ticket && this.ticket.id === ticket.id && this.standing === 'ready') {
+  answered(look, act) {
+    if (this.look === look) {
+      this.look = null;
       act();
     }
   }
