@@ -23,6 +23,7 @@ APlace = Callable[..., Parent]
 SAY = Words().say
 LIU, CHILD, PROBLEM = "CQ2026-0415-0108", "刘*", "照片模糊，看不清产权人和坐落"
 TOLD = ".js-case-told"
+WRITTEN = "#form-reply textarea"
 
 
 @pytest.fixture
@@ -151,6 +152,39 @@ def test_a_ticket_of_the_chat_without_an_application_is_told_as_that(team: Team,
     open_panel(page)
     told = "这张工单没有关联报名信息，可能是家长提交时没有登录、没有选定孩子，或当时没有查到。"
     expect(page.locator(TOLD)).to_have_text(told)
+
+
+def look_and_begin_a_reply(page: Page) -> None:
+    act(page, "claim")
+    open_panel(page)
+    page.get_by_role("button", name="查看报名信息").click()
+    expect(page.locator("#panel-case .card--case")).to_contain_text(LIU)
+    page.click(".js-act[data-act=reply]")
+    page.fill(WRITTEN, "您好，照片请")
+
+
+def test_who_loses_the_ticket_while_writing_loses_sight_of_the_application_and_no_word(team: Team, ticket: str) -> None:
+    made, officer = team.desk.find(ticket, Reach()), team.hire("赵科长", "district", "chongqing/北碚区")
+    page = team.open(teacher(team), f"/school?ticket={ticket}")
+    look_and_begin_a_reply(page)
+    team.give(made, "release", officer)
+    expect(page.locator(TOLD)).to_have_text("工单有更新。请先按“显示更新”，再查看报名信息。")
+    assert LIU not in page.locator("#panel-case").inner_text()
+    expect(page.locator(".js-case-show")).to_be_hidden()
+    expect(page.locator(WRITTEN)).to_have_value("您好，照片请")
+    page.get_by_role("button", name="显示更新").click()
+    expect(page.locator(TOLD)).to_have_text("认领这张工单后，才能查看报名信息。")
+    expect(page.locator(WRITTEN)).to_have_value("您好，照片请")
+
+
+def test_who_writes_on_a_ticket_that_goes_elsewhere_sees_its_application_no_more(team: Team, ticket: str) -> None:
+    made, officer = team.desk.find(ticket, Reach()), team.hire("陈主任", "city", "chongqing")
+    page = team.open(teacher(team), f"/school?ticket={ticket}", may_log="404 (Not Found)")
+    look_and_begin_a_reply(page)
+    team.give(made, "transfer", officer, why="房屋在渝北", to="district", district="渝北区")
+    expect(page.locator(TOLD)).to_have_text("这张工单已不在您的范围内，或已被删除。", timeout=20_000)
+    assert LIU not in page.locator("#panel-case").inner_text()
+    expect(page.locator(WRITTEN)).to_have_value("您好，照片请")
 
 
 def test_a_refusal_and_an_agent(team: Team, ticket: str) -> None:

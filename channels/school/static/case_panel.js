@@ -38,15 +38,22 @@ export class CasePanel {
     this.update(ticket);
   }
 
-  /** A newer version of the same ticket: who may not look any more sees nothing any more. */
-  update(ticket) {
-    const name = standing(ticket);
+  /** A newer version of the same ticket, or none with the name of why: who may not look any more sees nothing any more. */
+  update(ticket, why) {
+    const name = why || standing(ticket);
     this.ticket = ticket;
     if (name !== this.standing) {
       this.standing = name;
       this.clear();
       this.say(name);
       this.asking.hidden = name !== 'ready';
+    }
+  }
+
+  /** The ticket has a newer version that is not here yet: whether one may still look is not known. */
+  doubt() {
+    if (this.standing === 'ready') {
+      this.update(null, 'behind');
     }
   }
 
