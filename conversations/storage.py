@@ -217,6 +217,19 @@ class ConversationStore:
         with self._session() as session:
             return _conversation(session.get_one(ConversationRow, conversation_id))
 
+    def guardian_of(self, conversation_id: str) -> tuple[str, str] | None:
+        """Return guardian and city of who signed in to the conversation, however long ago; None: nobody, or no city.
+
+        For staff alone, who work on what the guardian has handed in: a sign-in ends to protect what the chat shows on
+        a device, and whose conversation it is never changes. What a parent sees goes by `Conversation.guardian`.
+        """
+        wanted = select(_CONVERSATIONS.c.guardian, _CONVERSATIONS.c.guardian_city)
+        with self.engine.connect() as connection:
+            row = connection.execute(wanted.where(_CONVERSATIONS.c.id == conversation_id)).one_or_none()
+        if row is None or row.guardian is None or row.guardian_city is None:
+            return None
+        return row.guardian, row.guardian_city
+
     def sign_in(self, conversation_id: str, guardian: str, city: str | None, jti: str, expires_at: datetime) -> None:
         """Bind the guardian to the conversation.
 

@@ -1,7 +1,8 @@
 """The application that a ticket is about: the one place that decides which member of staff sees it, and what of it.
 
-Only who holds an unsettled ticket, and only of the guardian who is signed in to its conversation: nothing that anybody
-typed leads to a case. The audit log knows of each look before it is shown; if it can't be written, nothing is shown.
+Only who holds an unsettled ticket, and only of the guardian who signed in to its conversation, also once that sign-in
+is over: nothing that anybody typed leads to a case. The audit log knows of each look before it is shown; if it can't be
+written, nothing is shown.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.actions.case_cards import ON_A_CARD, application_card
 from bot.actions.desk import Desk
-from bot.actions.own_cases import Viewer, viewer_of
 from channels.access import Allowed
 from channels.hotline.refusals import not_recorded
 from channels.services import services
@@ -84,11 +84,11 @@ async def read_case(request: Request, response: Response, who: Allowed, ticket_i
     desk = services(request).desk
     response.headers["Cache-Control"] = "no-store"
     ticket = await _in_hand(request, who, ticket_id)
-    viewer = await _guardian(desk, ticket)
-    if ticket.application_id is None or viewer is None:
+    known = await _guardian(desk, ticket)
+    if ticket.application_id is None or known is None:
         return TicketCase(case=None, reason="not_signed_in" if ticket.application_id else "no_application")
     try:
-        mine = await desk.backend.applications_of(viewer.guardian, viewer.city)
+        mine = await desk.backend.applications_of(*known)
     except EnrollmentError as error:
         log.warning("%s: %s", type(error).__name__, error)
         return await _without(desk, who, ticket, "unavailable")
@@ -115,10 +115,10 @@ async def _in_hand(request: Request, who: Staff, ticket_id: str) -> Ticket:
     return ticket
 
 
-async def _guardian(desk: Desk, ticket: Ticket) -> Viewer | None:
+async def _guardian(desk: Desk, ticket: Ticket) -> tuple[str, City] | None:
     if ticket.conversation_id is None:
         return None
-    return viewer_of(await desk.store.call(desk.store.get, ticket.conversation_id))
+    return cast("tuple[str, City] | None", await desk.store.call(desk.store.guardian_of, ticket.conversation_id))
 
 
 async def _without(desk: Desk, who: Staff, ticket: Ticket, reason: Reason) -> TicketCase:

@@ -22,7 +22,7 @@ from escalation.rules import Ticket
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 NEED = "老人带孩子来校登记，没有手机，刷脸查不到孩子"
-UNSURE = "没有收到回执，不知道是否已经登记。内容已锁定，请再按一次“登记”，不会重复登记。"
+UNSURE = "没有收到系统的答复，不知道是否已经登记。内容已锁定，请再按一次“登记”，不会重复登记。"
 
 
 @pytest.fixture
@@ -83,6 +83,8 @@ def test_a_school_registers_for_a_parent_who_gets_a_slip_with_nothing_of_the_cas
     assert (ticket.place.school, ticket.entry, ticket.urgency) == (team.school, "cq-10", "urgent")
     assert ticket.closes_at is not None
     assert ticket.closes_at.astimezone(clock.CHINA).isoformat() == "2027-08-20T23:59:59+08:00"
+    hint = "回执上只有工单号、处理单位、预计答复时间、服务时间和登记日期，没有家长填写的内容。"
+    expect(made.locator(".made__hint")).to_contain_text(hint)
     page.emulate_media(media="print")
     slip = page.locator("body").inner_text()
     for words in (ticket.number, "招生咨询服务团队", "09:00–12:00", "登记日期"):
@@ -207,6 +209,30 @@ def test_a_reply_that_comes_after_the_form_was_closed_is_shown(team: Team) -> No
     expect(page.locator(".js-made-title")).to_be_visible()
     (ticket,) = made_by(team, wang)
     expect(page.locator(".js-made-title")).to_contain_text(ticket.number)
+
+
+def test_nothing_can_be_changed_while_it_is_sent(team: Team) -> None:
+    wang = team.hire("王老师")
+    page = team.open(wang, may_log="ERR_FAILED")
+    form = begin(page)
+    question(page).fill(NEED)
+    held: list[Route] = []
+    page.route("**/api/v1/tickets", lambda route: held.append(route))  # noqa: PLW0108
+    page.keyboard.press("Control+Enter")
+    expect(form.locator(".js-new-form")).to_have_attribute("aria-busy", "true")
+    expect(question(page)).to_be_disabled()
+    clear = page.get_by_role("button", name="清空")
+    expect(clear).to_be_disabled()
+    held[0].abort()
+    expect(page.locator(".js-new-problem")).to_have_text(UNSURE)
+    expect(clear).to_be_enabled()
+    expect(page.locator(".js-new-send")).to_be_focused()
+    page.unroute("**/api/v1/tickets")
+    page.keyboard.press("Enter")
+    expect(page.locator(".js-made-title")).to_be_visible()
+    page.get_by_role("button", name="再登记一张").click()
+    expect(question(page)).to_be_enabled()
+    assert len(made_by(team, wang)) == 1
 
 
 def test_a_refusal_keeps_the_words_and_lets_them_be_changed(team: Team) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from test_browser_school import OUT_OF_PLACE, PICTURES, SCHEMES, SIZES, TOO_WIDE, violations
 
 from bot.actions.words import Words
+from escalation.listing import Reach
 from staff.roles import Staff
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
@@ -22,6 +23,7 @@ APlace = Callable[..., Parent]
 SAY = Words().say
 LIU, CHILD, PROBLEM = "CQ2026-0415-0108", "刘*", "照片模糊，看不清产权人和坐落"
 TOLD = ".js-case-told"
+WRITTEN = "#form-reply textarea"
 
 
 @pytest.fixture
@@ -118,7 +120,71 @@ def test_what_comes_for_a_ticket_that_is_not_open_any_more_is_dropped(team: Team
     assert LIU in came.value.text()
     page.wait_for_timeout(500)
     assert LIU not in page.content()
-    expect(page.locator(TOLD)).to_contain_text("这张工单没有关联报名信息")
+    expect(page.locator(TOLD)).to_have_text("这张工单由工作人员登记，没有关联报名信息。")
+
+
+def test_while_one_look_is_under_way_the_next_ticket_can_be_looked_at(
+    team: Team, ticket: str, a_parent: APlace
+) -> None:
+    officer = team.hire("陈主任", "city", "chongqing")
+    made = team.desk.find(ticket, Reach())
+    other = team.make(conversation_id=a_parent(guardian="cq-liu").id, application_id=made.application_id)
+    page = team.open(officer, f"/school?ticket={ticket}&school={team.school}")
+    act(page, "claim")
+    open_panel(page)
+    held: list[Route] = []
+    page.route(f"**/{ticket}/case", lambda route: held.append(route))  # noqa: PLW0108
+    page.get_by_role("button", name="查看报名信息").click()
+    expect(page.locator(TOLD)).to_have_text("正在向报名系统查询。")
+    open_ticket(page, other)
+    act(page, "claim")
+    page.get_by_role("button", name="查看报名信息").click()
+    expect(page.locator("#panel-case .card--case")).to_have_count(1)
+    with page.expect_response(f"**/{ticket}/case"):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator("#panel-case .card--case")).to_have_count(1)
+
+
+def test_a_ticket_of_the_chat_without_an_application_is_told_as_that(team: Team, a_parent: APlace) -> None:
+    ticket = team.make(conversation_id=a_parent(city="chongqing").id)
+    page = team.open(team.hire("王老师"), f"/school?ticket={ticket.id}")
+    open_panel(page)
+    told = "这张工单没有关联报名信息，可能是家长提交时没有登录、没有选定孩子，或当时没有查到。"
+    expect(page.locator(TOLD)).to_have_text(told)
+
+
+def look_and_begin_a_reply(page: Page) -> None:
+    act(page, "claim")
+    open_panel(page)
+    page.get_by_role("button", name="查看报名信息").click()
+    expect(page.locator("#panel-case .card--case")).to_contain_text(LIU)
+    page.click(".js-act[data-act=reply]")
+    page.fill(WRITTEN, "您好，照片请")
+
+
+def test_who_loses_the_ticket_while_writing_loses_sight_of_the_application_and_no_word(team: Team, ticket: str) -> None:
+    made, officer = team.desk.find(ticket, Reach()), team.hire("赵科长", "district", "chongqing/北碚区")
+    page = team.open(teacher(team), f"/school?ticket={ticket}")
+    look_and_begin_a_reply(page)
+    team.give(made, "release", officer)
+    expect(page.locator(TOLD)).to_have_text("工单有更新。请先按“显示更新”，再查看报名信息。")
+    assert LIU not in page.locator("#panel-case").inner_text()
+    expect(page.locator(".js-case-show")).to_be_hidden()
+    expect(page.locator(WRITTEN)).to_have_value("您好，照片请")
+    page.get_by_role("button", name="显示更新").click()
+    expect(page.locator(TOLD)).to_have_text("认领这张工单后，才能查看报名信息。")
+    expect(page.locator(WRITTEN)).to_have_value("您好，照片请")
+
+
+def test_who_writes_on_a_ticket_that_goes_elsewhere_sees_its_application_no_more(team: Team, ticket: str) -> None:
+    made, officer = team.desk.find(ticket, Reach()), team.hire("陈主任", "city", "chongqing")
+    page = team.open(teacher(team), f"/school?ticket={ticket}", may_log="404 (Not Found)")
+    look_and_begin_a_reply(page)
+    team.give(made, "transfer", officer, why="房屋在渝北", to="district", district="渝北区")
+    expect(page.locator(TOLD)).to_have_text("这张工单已不在您的范围内，或已被删除。", timeout=20_000)
+    assert LIU not in page.locator("#panel-case").inner_text()
+    expect(page.locator(WRITTEN)).to_have_value("您好，照片请")
 
 
 def test_a_refusal_and_an_agent(team: Team, ticket: str) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,7 +28,8 @@ from cli.serve import free_ports
 from conversations import purge
 from conversations.audit_listing import looks
 from conversations.reply import ApplicationCard
-from conversations.storage import open_engine
+from conversations.storage import ConversationStore, open_engine
+from conversations.tables import ConversationRow
 from core import clock
 from core.settings import ROOT
 from escalation.desk import Draft, TicketDesk
@@ -188,13 +190,23 @@ def test_every_field_of_the_parents_card_stands_in_the_table_or_is_left_out_on_p
     assert all(set(words) <= set(FIELDS) for words in SEES.values())
 
 
-def test_only_an_application_of_who_is_signed_in_to_the_conversation_is_shown(world: World) -> None:
+def test_only_an_application_of_who_signed_in_to_the_conversation_is_shown(world: World) -> None:
     before = len(world.shown())
     assert world.own("city", conversation_id=world.parent("cq-liu")) == {"case": None, "reason": "not_found"}
     assert world.own("city", conversation_id=world.parent(None)) == {"case": None, "reason": "not_signed_in"}
     assert world.own("city", application_id="CQ2026-0000-0000") == {"case": None, "reason": "not_found"}
     assert world.own("city", conversation_id=None, application_id=None)["reason"] == "no_application"
     assert [look[1] for look in world.shown()[before:]] == ["not_found"] * 2
+
+
+def test_an_application_can_be_looked_at_though_the_guardian_signed_in_a_day_ago(world: World) -> None:
+    conversation, yesterday = world.parent("cq-chen"), clock.now() - timedelta(days=1)
+    mine = update(ConversationRow).where(ConversationRow.id == conversation)
+    with world.engine.begin() as connection:
+        connection.execute(mine.values(signed_in_until=yesterday))
+    assert ConversationStore(world.engine).get(conversation).guardian is None
+    answer = world.own("city", conversation_id=conversation)
+    assert (answer["reason"], answer["case"] and answer["case"]["id"]) == ("shown", CHEN)
 
 
 def test_a_ticket_that_went_to_another_place_than_the_application_shows_nothing_there(world: World) -> None:

@@ -324,6 +324,17 @@ class TestSigningIn:
         store.sign_in(other.id, "qd-wang", "qingdao", jti, LATER)
         assert store.get(other.id).guardian == "qd-wang"
 
+    def test_whose_conversation_it_is_stays_known_once_the_sign_in_is_over(
+        self, store: ConversationStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        conversation, next_morning = opened(store), clock.now() + timedelta(hours=16)
+        assert store.guardian_of(conversation.id) is None
+        assert store.guardian_of("no-such-conversation") is None
+        store.sign_in(conversation.id, "cq-zhang", "chongqing", uuid.uuid4().hex, LATER)
+        monkeypatch.setattr(clock, "now", lambda: next_morning)
+        assert store.get(conversation.id).guardian is None
+        assert store.guardian_of(conversation.id) == ("cq-zhang", "chongqing")
+
     def test_token_serves_one_conversation_only(self, store: ConversationStore) -> None:
         jti, second = uuid.uuid4().hex, opened(store)
         store.sign_in(opened(store).id, "cq-zhang", "chongqing", jti, LATER)

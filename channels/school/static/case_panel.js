@@ -12,7 +12,7 @@ function standing(ticket) {
     return 'idle';
   }
   if (!ticket.about_application) {
-    return 'none';
+    return ticket.from_chat ? 'none' : 'byStaff';
   }
   if (SETTLED.includes(ticket.state)) {
     return 'settled';
@@ -22,7 +22,7 @@ function standing(ticket) {
 
 export class CasePanel {
   constructor(node) {
-    Object.assign(this, { node, ticket: null, standing: '' });
+    Object.assign(this, { node, ticket: null, standing: '', look: null });
     this.told = node.querySelector('.js-case-told');
     this.asking = node.querySelector('.js-case-ask');
     this.card = node.querySelector('.js-case-card');
@@ -38,9 +38,9 @@ export class CasePanel {
     this.update(ticket);
   }
 
-  /** A newer version of the same ticket: who may not look any more sees nothing any more. */
-  update(ticket) {
-    const name = standing(ticket);
+  /** A newer version of the same ticket, or none with the name of why: who may not look any more sees nothing any more. */
+  update(ticket, why) {
+    const name = why || standing(ticket);
     this.ticket = ticket;
     if (name !== this.standing) {
       this.standing = name;
@@ -50,7 +50,16 @@ export class CasePanel {
     }
   }
 
+  /** The ticket has a newer version that is not here yet: whether one may still look is not known. */
+  doubt() {
+    if (this.standing === 'ready') {
+      this.update(null, 'behind');
+    }
+  }
+
+  /** Nothing is shown, and what is still to come is dropped. */
   clear() {
+    this.look = null;
     this.card.textContent = '';
     this.button.textContent = this.button.dataset.first;
   }
@@ -60,26 +69,25 @@ export class CasePanel {
   }
 
   async show() {
-    const { ticket } = this;
-    if (this.isBusy) {
-      return;
+    if (this.look) {
+      return; // it is on its way
     }
-    this.isBusy = true;
     this.clear();
     this.say('loading');
+    const look = {};
+    this.look = look;
     try {
-      const { case: application, reason } = await ask('GET', `${TICKETS}/${ticket.id}/case`);
-      this.answered(ticket, () => this.fill(application, reason));
+      const { case: application, reason } = await ask('GET', `${TICKETS}/${this.ticket.id}/case`);
+      this.answered(look, () => this.fill(application, reason));
     } catch (error) {
-      this.answered(ticket, () => tell(this.told, error.status === 404 ? error.message : problem(error)));
-    } finally {
-      this.isBusy = false;
+      this.answered(look, () => tell(this.told, error.status === 404 ? error.message : problem(error)));
     }
   }
 
   /** What came for a ticket that is not open any more, or may not be looked at any more, is dropped. */
-  answered(ticket, act) {
-    if (this.ticket && this.ticket.id === ticket.id && this.standing === 'ready') {
+  answered(look, act) {
+    if (this.look === look) {
+      this.look = null;
       act();
     }
   }

@@ -16,7 +16,7 @@ import { Talk } from './talk.js';
 import { TicketPane } from './ticket.js';
 
 const GATHER_MS = 300;
-const NO_PANEL = { use: () => null, update: () => null }; // agents see no applications
+const NO_PANEL = { use: () => null, update: () => null, doubt: () => null }; // agents see no applications
 
 export class Desk {
   constructor(node) {
@@ -37,7 +37,7 @@ export class Desk {
     ));
     this.application = part('case') ? new CasePanel(part('case')) : NO_PANEL;
     this.tabs = new Tabs(part('side'), () => null);
-    this.presence = new Presence((others) => this.pane.showOthers(others));
+    this.presence = new Presence((others) => this.pane.showOthers(others), () => this.application.update(null, 'gone'));
     this.newTicket = new NewTicket(document.querySelector('.js-new-dialog'), part('new-open'), drafts, Number(pause), {
       made: () => this.renewSoon(), open: (id) => this.go(id),
     });
@@ -131,9 +131,21 @@ export class Desk {
         this.talk.renew();
       }
     } catch (error) {
-      if (error.status === 404 && id === this.id && !this.pane.commands.isBusy) {
-        this.open(id); // it went elsewhere
+      if (error.status === 404 && id === this.id) {
+        this.application.update(null, 'gone');
+        if (!this.pane.commands.isBusy) {
+          this.open(id); // it went elsewhere
+        }
       }
+    }
+  }
+
+  /** There is this version: it is fetched, or offered to who writes; until it is here, no application is shown. */
+  renew(version) {
+    if (this.pane.offer(version)) {
+      this.reload();
+    } else if (this.pane.isBehind(version)) {
+      this.application.doubt();
     }
   }
 
@@ -141,9 +153,7 @@ export class Desk {
     this.renewSoon();
     if (id === this.id) {
       this.presence.speak();
-    }
-    if (id === this.id && this.pane.offer(version)) {
-      this.reload();
+      this.renew(version);
     }
   }
 
@@ -151,8 +161,8 @@ export class Desk {
   async round() {
     await this.queue.load(this.filters.value);
     const row = this.queue.tickets.find(({ id }) => id === this.id);
-    if (row && this.pane.offer(row.version)) {
-      this.reload();
+    if (row) {
+      this.renew(row.version);
     }
     this.tellSession();
     if (!this.queue.isSignedOut) {

@@ -63,6 +63,10 @@ export class NewTicket {
     this.showPlaces();
     this.answers.use(draft.entry || null, this.value('question'), this.place());
     this.setUnsure(Boolean(draft.isUnsure));
+    this.focus();
+  }
+
+  focus() {
     (this.isUnsure ? this.part('send') : this.field('question')).focus();
   }
 
@@ -133,18 +137,24 @@ export class NewTicket {
     if (this.isSending || !this.form.reportValidity()) {
       return;
     }
-    this.isSending = true;
     this.isUnsure = true; // should the page end before the reply comes
     this.keep();
-    this.form.setAttribute('aria-busy', 'true');
+    this.setSending(true);
     try {
       this.sent(await ask('POST', TICKETS, this.body()));
     } catch (error) {
       this.failed(error);
     } finally {
-      this.isSending = false;
-      this.form.setAttribute('aria-busy', 'false');
+      this.setSending(false);
     }
+  }
+
+  /** What is on its way can't be changed or cleared: the reply ends the draft. */
+  setSending(isSending) {
+    this.isSending = isSending;
+    this.form.setAttribute('aria-busy', String(isSending));
+    this.part('clear').disabled = isSending;
+    this.part('fields').disabled = isSending || this.isUnsure;
   }
 
   sent(ticket) {
@@ -165,6 +175,9 @@ export class NewTicket {
     this.keep();
     if (!this.isUnsure) {
       tell(this.part('problem'), error.status === 404 && error.message ? error.message : problem(error));
+    }
+    if (this.isUnsure || !this.node.contains(document.activeElement)) {
+      this.focus(); // a field that was locked has lost it
     }
   }
 

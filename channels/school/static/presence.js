@@ -5,9 +5,9 @@ import { TICKETS, ask } from './ask.js';
 const EVERY_MS = 10000;
 
 export class Presence {
-  /** `onOthers(others)` is told who else is there. */
-  constructor(onOthers) {
-    Object.assign(this, { onOthers, ticket: '' });
+  /** `onOthers(others)` is told who else is there, `onGone()` that the ticket went elsewhere. */
+  constructor(onOthers, onGone) {
+    Object.assign(this, { onOthers, onGone, ticket: '' });
     document.addEventListener('visibilitychange', () => this.speak());
   }
 
@@ -34,7 +34,9 @@ export class Presence {
         this.onOthers(others);
       }
     } catch (error) {
-      // Said again soon.
+      if (error.status === 404 && ticket === this.ticket) {
+        this.onGone(); // no step tells of it
+      } // else said again soon
     }
   }
 

@@ -54,9 +54,14 @@ export class TicketPane {
     }
   }
 
+  /** Whether a version is newer than what is shown. */
+  isBehind(version) {
+    return Boolean(this.ticket) && version > this.ticket.version;
+  }
+
   /** There is a newer version: true if it can be shown at once, else a bar offers it. */
   offer(version) {
-    if (!this.ticket || version <= this.ticket.version) {
+    if (!this.isBehind(version)) {
       return false;
     }
     this.part('news').hidden = !this.commands.isBusy;
