@@ -205,7 +205,10 @@ class TicketDesk:
         """
         try:
             with self._engine.begin() as connection:
-                ticket = self._found(connection, ticket_id, reach)
+                self._found(connection, ticket_id, reach)
+                ticket = self._held(connection, ticket_id)
+                if command.version != ticket.version:
+                    raise _OvertakenError  # before its files are missed, which the first try may have taken along
                 names = attachments.names_of_waiting(connection, ticket_id, files, by) if files else ()
                 command = replace(command, text=(command.text.strip() and command.text) or "\n".join(names))
                 moved = self._moved(connection, ticket, command, by, clock.now())

@@ -19,7 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from desk_running import Service
 from hotline_page import eventually
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Frame, Locator, Page, expect
+from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect
 from school_page import DISTRICT, Team, act, open_ticket
 from sqlalchemy import delete
 from sqlalchemy import text as sql
@@ -139,6 +139,11 @@ def open_chat(page: Page, team: Team) -> Ticket:
 def names_of(team: Team, ticket: Ticket) -> list[str]:
     """Return the names of the files on a ticket."""
     return [one.name for one in team.desk.read(ticket.id, Reach()).attachments]
+
+
+def steps_of(team: Team, ticket: Ticket) -> list[str]:
+    """Return the kinds of a ticket's steps."""
+    return [one.kind for one in team.desk.read(ticket.id, Reach()).events]
 
 
 class BreakingLine:
@@ -447,6 +452,12 @@ def claimed(team: Team, **more: Any) -> tuple[Ticket, Staff]:
     return team.give(ticket, "claim", wang), wang
 
 
+def lose_the_answer(route: Route) -> None:
+    """Let a request through, and lose what comes back."""
+    route.fetch()
+    route.abort()
+
+
 class TestTeacher:
     @pytest.mark.parametrize("scheme", SCHEMES)
     def test_a_reply_brings_its_files_and_the_parent_gets_all_of_it_on_one_card(
@@ -584,6 +595,22 @@ class TestTeacher:
         expect(page.locator(".js-status")).to_have_text("已答复家长。")
         assert names_of(team, ticket) == ["长图.png"]
         expect(page.locator(".chosen")).to_have_count(0)
+
+    def test_a_reply_with_a_file_whose_answer_was_lost_is_not_sent_twice_and_is_not_called_gone(
+        self, team: Team
+    ) -> None:
+        ticket, wang = claimed(team)
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="Failed to load")
+        page.context.route("**/api/v1/tickets/*/reply", lose_the_answer, times=1)
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", document("说明.pdf"))
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("您写的内容还在")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已答复家长。")
+        assert steps_of(team, ticket).count("reply") == 1
+        assert names_of(team, ticket) == ["说明.pdf"]
 
     def test_who_was_overtaken_keeps_the_files_and_sends_them_with_the_next_try(self, team: Team) -> None:
         ticket, wang = claimed(team)

@@ -185,6 +185,19 @@ def test_files_that_wait_come_with_the_step_that_names_them_or_not_at_all(
     assert (card.text, [one.id for one in card.files]) == (None, [second])
 
 
+def test_who_sends_a_reply_again_whose_answer_was_lost_learns_of_the_newer_version_not_of_missing_files(
+    desk: TicketDesk,
+) -> None:
+    ticket = made(desk, None)
+    claimed = desk.act(ticket.id, Command("claim", ticket.version), TEACHER, Reach()).ticket
+    file = desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach(), key="k-1")
+    reply = Command("reply", claimed.version, text="请看附件。")
+    after = desk.act(ticket.id, reply, TEACHER, Reach(), [file])
+    with pytest.raises(StaleTicketError) as stale:
+        desk.act(ticket.id, reply, TEACHER, Reach(), [file])
+    assert stale.value.file == after
+
+
 def test_out_of_reach_and_of_another_conversation_or_ticket_is_not_found(
     desk: TicketDesk, conversation: str, store: ConversationStore
 ) -> None:
