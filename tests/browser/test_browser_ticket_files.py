@@ -377,6 +377,23 @@ class TestParent:
         expect(page.locator(".said--parent .file")).to_have_count(1)
         assert names_of(team, ticket) == ["长图.png"]
 
+    def test_a_file_for_a_conversation_that_is_no_more_is_refused_and_not_to_be_tried_again(
+        self, team: Team, open_page: OpenPage
+    ) -> None:
+        page = open_page("/widget?city=chongqing", may_log="401")
+        ticket = open_chat(page, team)
+        # To a wrong secret the service says what it says of a conversation that was erased.
+        page.route(
+            "**/attachments?*",
+            lambda route: route.continue_(headers={**route.request.headers, "authorization": "Bearer another"}),
+        )
+        choose(page, document(), picture())
+        told = page.locator(".upload [role=status]")
+        expect(told).to_have_text(["这次咨询已失效，请重新打开后再传。"] * 2)
+        expect(page.get_by_role("button", name="重试")).to_have_count(0)
+        check_looks(page)
+        assert names_of(team, ticket) == []
+
     def test_progress_is_seen_and_what_is_removed_half_way_is_not_kept(self, team: Team, open_page: OpenPage) -> None:
         page = open_page("/widget?city=chongqing", may_log="ERR_")
         ticket = open_chat(page, team)
