@@ -6,13 +6,13 @@ import hashlib
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, cast
 
 import yaml
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, insert, select, update
 
 from conversations.reply import FileCard
 from core.errors import ConflictError, NotFoundError
@@ -22,7 +22,9 @@ from escalation.rules import Actor
 from escalation.tables import TicketAttachmentRow
 
 MOST: Final = 10
-"""Files of one ticket."""
+"""Files of one ticket that came with steps; as many of one person may wait for their step besides."""
+FORGOTTEN_AFTER: Final = timedelta(days=1)
+"""How long a file waits for its step."""
 _LONGEST_NAME: Final = 60
 _KEYED: Final = uuid.UUID("5f0f8a4e-5a51-4d0c-9f0e-2b7d3c1a9e64")
 """The name space of files that were sent with a key."""
@@ -104,12 +106,13 @@ def put(
 ) -> None:
     """Keep a file in the transaction of its step, which holds the ticket's row; without a version it waits for one.
 
+    Files of others that wait take no place.
+
     Raises:
-        ConflictError: the ticket has ten files already.
+        ConflictError: the ticket has ten files already, for one that waits with those of the sender's that do.
     """
-    mine = ATTACHMENTS.c.ticket_id == ticket_id
-    if connection.execute(select(func.count()).select_from(ATTACHMENTS).where(mine)).scalar_one() >= MOST:
-        raise ConflictError(f"一张工单最多 {MOST} 个文件，已经满了。")
+    own = _waiting(ticket_id, by) if version is None else ()
+    _refuse_above(MOST - 1, connection, ticket_id, *own)
     values = {
         "id": id_,
         "ticket_id": ticket_id,
@@ -144,10 +147,32 @@ def names_of_waiting(connection: Connection, ticket_id: str, ids: Collection[str
 def bind(
     connection: Connection, ticket_id: str, ids: Collection[str], by: Actor, *, version: int, to_parent: bool
 ) -> None:
-    """Give waiting files of the sender's to their step, and drop those of theirs that it does not name."""
+    """Give waiting files of the sender's to their step, and drop those of theirs that it does not name.
+
+    Raises:
+        ConflictError: with them the ticket would have more than ten.
+    """
     named_ones = (*_waiting(ticket_id, by), ATTACHMENTS.c.id.in_(ids))
     connection.execute(update(ATTACHMENTS).where(*named_ones).values(version=version, to_parent=to_parent))
     connection.execute(delete(ATTACHMENTS).where(*_waiting(ticket_id, by)))
+    if ids:
+        _refuse_above(MOST, connection, ticket_id)
+
+
+def drop_forgotten(connection: Connection, now: datetime) -> int:
+    """Drop files that have waited for their step for a day; return how many."""
+    c = ATTACHMENTS.c
+    forgotten = delete(ATTACHMENTS).where(c.version.is_(None), c.at <= now - FORGOTTEN_AFTER)
+    return connection.execute(forgotten).rowcount
+
+
+def _refuse_above(most: int, connection: Connection, ticket_id: str, *waiting: ColumnElement[bool]) -> None:
+    """Raise a ConflictError if more files than that came with the ticket's steps, or are those `waiting`."""
+    c = ATTACHMENTS.c
+    counted = c.version.is_not(None) | and_(*waiting) if waiting else c.version.is_not(None)
+    all_of_it = select(func.count()).select_from(ATTACHMENTS).where(c.ticket_id == ticket_id, counted)
+    if connection.execute(all_of_it).scalar_one() > most:
+        raise ConflictError(f"一张工单最多 {MOST} 个文件，已经满了。")
 
 
 def _waiting(ticket_id: str, by: Actor) -> tuple[ColumnElement[bool], ...]:

@@ -202,14 +202,18 @@ class TicketDesk:
             NotFoundError: there is no such ticket or file, or not for this caller.
             StaleTicketError: somebody else was first; nothing was changed.
             IllegalTransitionError: the rules don't allow it.
+            ConflictError: with its files the ticket would have more than ten.
         """
         try:
             with self._engine.begin() as connection:
-                ticket = self._found(connection, ticket_id, reach)
+                self._found(connection, ticket_id, reach)
+                ticket = self._held(connection, ticket_id)
+                if command.version != ticket.version:
+                    raise _OvertakenError  # before its files are missed, which the first try may have taken along
                 names = attachments.names_of_waiting(connection, ticket_id, files, by) if files else ()
                 command = replace(command, text=(command.text.strip() and command.text) or "\n".join(names))
                 moved = self._moved(connection, ticket, command, by, clock.now())
-                if files:
+                if command.name in WITH_FILES:
                     shown = WITH_FILES[command.name]
                     attachments.bind(connection, ticket_id, files, by, version=moved.version, to_parent=shown)
                 return self._file(connection, moved)
@@ -306,7 +310,7 @@ class TicketDesk:
 
         Raises:
             NotFoundError: there is no such ticket, or not for this caller.
-            ConflictError: the ticket has ten files already.
+            ConflictError: the ticket has ten files already, with those of the caller's that wait.
         """
         with self._engine.begin() as connection:
             self._found(connection, ticket_id, reach)
@@ -363,6 +367,11 @@ class TicketDesk:
             (settled, "close", reasons["closed"]),
         )
         return sum(self._move_all(where, name, why, now) for where, name, why in steps)
+
+    def drop_forgotten_files(self, now: datetime) -> int:
+        """Drop files whose step never came; return how many."""
+        with self._engine.begin() as connection:
+            return attachments.drop_forgotten(connection, now)
 
     def tell_incidents(self, now: datetime) -> int:
         """Link the tickets that open incidents cover, and tell linked ones each text of theirs once, in its order.

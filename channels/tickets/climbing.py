@@ -1,4 +1,4 @@
-"""What time alone brings to tickets, round by round: they climb, are freed, are closed."""
+"""What time alone brings to tickets, round by round: they climb, are freed, are closed, lose files without a step."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ async def keep_climbing(store: ConversationStore, tickets: TicketDesk, seconds: 
     while True:
         try:
             await store.call(tickets.climb_due, clock.now())
+            await store.call(tickets.drop_forgotten_files, clock.now())
         except SQLAlchemyError as error:
             log.warning("tickets: %s", type(error).__name__)
         await asyncio.sleep(seconds)

@@ -19,7 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from desk_running import Service
 from hotline_page import eventually
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Frame, Locator, Page, expect
+from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect
 from school_page import DISTRICT, Team, act, open_ticket
 from sqlalchemy import delete
 from sqlalchemy import text as sql
@@ -51,6 +51,8 @@ TOO_WIDE = """() => [document.scrollingElement, ...document.querySelectorAll('*'
   .filter((node) => node === document.scrollingElement || /auto|scroll/.test(getComputedStyle(node).overflowX))
   .filter((node) => !node.matches('input, textarea, .visually-hidden'))
   .map((node) => `${node.tagName}.${node.className} ${node.scrollWidth} > ${node.clientWidth}`)"""
+UPLOADS = re.compile(r"/attachments\?waiting=")
+STILL_SENDING = "上一步正在发送，请稍候再按。"
 IS_DRAWN = "node => node.complete && node.naturalWidth > 0"
 File = dict[str, Any]
 LOCKED = pdf(password="geheim")
@@ -139,6 +141,11 @@ def open_chat(page: Page, team: Team) -> Ticket:
 def names_of(team: Team, ticket: Ticket) -> list[str]:
     """Return the names of the files on a ticket."""
     return [one.name for one in team.desk.read(ticket.id, Reach()).attachments]
+
+
+def steps_of(team: Team, ticket: Ticket) -> list[str]:
+    """Return the kinds of a ticket's steps."""
+    return [one.kind for one in team.desk.read(ticket.id, Reach()).events]
 
 
 class BreakingLine:
@@ -372,6 +379,23 @@ class TestParent:
         expect(page.locator(".said--parent .file")).to_have_count(1)
         assert names_of(team, ticket) == ["长图.png"]
 
+    def test_a_file_for_a_conversation_that_is_no_more_is_refused_and_not_to_be_tried_again(
+        self, team: Team, open_page: OpenPage
+    ) -> None:
+        page = open_page("/widget?city=chongqing", may_log="401")
+        ticket = open_chat(page, team)
+        # To a wrong secret the service says what it says of a conversation that was erased.
+        page.route(
+            "**/attachments?*",
+            lambda route: route.continue_(headers={**route.request.headers, "authorization": "Bearer another"}),
+        )
+        choose(page, document(), picture())
+        told = page.locator(".upload [role=status]")
+        expect(told).to_have_text(["这次咨询已失效，请重新打开后再传。"] * 2)
+        expect(page.get_by_role("button", name="重试")).to_have_count(0)
+        check_looks(page)
+        assert names_of(team, ticket) == []
+
     def test_progress_is_seen_and_what_is_removed_half_way_is_not_kept(self, team: Team, open_page: OpenPage) -> None:
         page = open_page("/widget?city=chongqing", may_log="ERR_")
         ticket = open_chat(page, team)
@@ -445,6 +469,12 @@ def claimed(team: Team, **more: Any) -> tuple[Ticket, Staff]:
     """Give a ticket that a teacher has in hand."""
     ticket, wang = team.make(**more), team.hire("王老师")
     return team.give(ticket, "claim", wang), wang
+
+
+def lose_the_answer(route: Route) -> None:
+    """Let a request through, and lose what comes back."""
+    route.fetch()
+    route.abort()
 
 
 class TestTeacher:
@@ -584,6 +614,98 @@ class TestTeacher:
         expect(page.locator(".js-status")).to_have_text("已答复家长。")
         assert names_of(team, ticket) == ["长图.png"]
         expect(page.locator(".chosen")).to_have_count(0)
+
+    def test_a_reply_with_a_file_whose_answer_was_lost_is_not_sent_twice_and_is_not_called_gone(
+        self, team: Team
+    ) -> None:
+        ticket, wang = claimed(team)
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="Failed to load")
+        page.context.route("**/api/v1/tickets/*/reply", lose_the_answer, times=1)
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", document("说明.pdf"))
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("您写的内容还在")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已答复家长。")
+        assert steps_of(team, ticket).count("reply") == 1
+        assert names_of(team, ticket) == ["说明.pdf"]
+
+    def test_what_is_being_sent_can_not_be_changed_and_another_command_meanwhile_is_refused_in_words(
+        self, team: Team
+    ) -> None:
+        ticket, wang = claimed(team)
+        other = team.make()
+        page = team.open(wang, f"/school?ticket={ticket.id}")
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.context.route(UPLOADS, hold)
+        page.click("#tab-suggest")
+        expect(page.locator(".js-insert").first).to_be_visible()
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", document("说明.pdf"))
+        page.press("#form-reply textarea", "Control+Enter")
+        expect(page.get_by_role("progressbar", name="说明.pdf 的发送进度")).to_be_visible()
+        page.get_by_role("button", name="移除：说明.pdf").evaluate("node => node.click()")
+        expect(page.locator("#form-reply .chosen")).to_have_count(1)
+        expect(page.locator("#form-reply textarea")).to_be_disabled()
+        expect(page.locator("#form-reply .js-choose-files")).to_be_disabled()
+        check_looks(page)
+        page.locator(".js-insert").first.click()
+        expect(page.locator(".js-status")).to_have_text(STILL_SENDING)
+        expect(page.locator("#form-reply textarea")).to_have_value("请看附件。")
+        open_ticket(page, other)
+        expect(page.locator("#form-reply textarea")).to_be_enabled()
+        page.click(".js-act[data-act=claim]")
+        expect(page.locator(".js-status")).to_have_text(STILL_SENDING)
+        held.pop().continue_()
+        expect(page.locator(".js-status")).to_have_text("")
+        assert names_of(team, ticket) == ["说明.pdf"]
+        page.click(".js-act[data-act=claim]")
+        expect(page.locator(".js-status")).to_have_text("已认领，由您处理。")
+        open_ticket(page, ticket)
+        expect(page.locator(".chosen")).to_have_count(0)
+        expect(page.locator("#form-reply textarea")).to_have_value("")
+
+    def test_a_form_whose_waiting_files_went_with_another_forms_step_sends_them_again(self, team: Team) -> None:
+        ticket, wang = claimed(team)
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="Failed to load")
+        page.context.route("**/api/v1/tickets/*/reply", lambda route: route.abort(), times=1)
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", document("说明.pdf"))
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("您写的内容还在")
+        page.click(".js-act[data-act=note]")
+        choose_for(page, "note", document("核对.pdf"))
+        page.click("#form-note [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已保存备注。")
+        page.click(".js-act[data-act=reply]")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-status")).to_have_text("已答复家长。")
+        assert names_of(team, ticket) == ["核对.pdf", "说明.pdf"]
+        assert page.locator(".chosen").count() == 0
+
+    def test_a_reply_whose_files_did_not_get_through_is_not_taken_for_another_one(self, team: Team) -> None:
+        ticket, wang = claimed(team)
+        page = team.open(wang, f"/school?ticket={ticket.id}", may_log="Failed to load")
+        page.context.route(UPLOADS, lambda route: route.abort(), times=1)
+        page.click(".js-act[data-act=reply]")
+        page.fill("#form-reply textarea", "请看附件。")
+        choose_for(page, "reply", document("说明.pdf"))
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".chosen")).to_contain_text("没有发出，再按发送时会重试。")
+        expect(page.locator("#form-reply [type=submit]")).to_be_focused()
+        team.give(ticket, "reply", wang, text="请先看电话里说的。")
+        page.click("#form-reply [type=submit]")
+        expect(page.locator(".js-problem")).to_contain_text("工单有了变化")
+        expect(page.locator("#form-reply textarea")).to_have_value("请看附件。")
+        expect(page.locator("#form-reply .chosen")).to_have_count(1)
+        assert names_of(team, ticket) == []
 
     def test_who_was_overtaken_keeps_the_files_and_sends_them_with_the_next_try(self, team: Team) -> None:
         ticket, wang = claimed(team)

@@ -185,6 +185,61 @@ def test_files_that_wait_come_with_the_step_that_names_them_or_not_at_all(
     assert (card.text, [one.id for one in card.files]) == (None, [second])
 
 
+def test_a_step_drops_its_senders_waiting_files_also_if_it_brings_none(desk: TicketDesk, engine: Engine) -> None:
+    ticket = made(desk, None)
+    desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach(), key="k-1")
+    of_another = desk.attach_waiting(ticket.id, PICTURE, AGENT, Reach(), key="k-1")
+    claimed = desk.act(ticket.id, Command("claim", ticket.version), TEACHER, Reach()).ticket
+    assert files(engine) == 2
+    desk.act(ticket.id, Command("note", claimed.version, text="家长来过电话"), TEACHER, Reach())
+    assert files(engine) == 1
+    desk.act(ticket.id, Command("note", claimed.version + 1), AGENT, Reach(), [of_another])
+    assert [one.id for one in desk.read(ticket.id, Reach()).attachments] == [of_another]
+
+
+def test_waiting_files_take_no_place_from_others_and_the_step_that_would_bring_an_eleventh_is_refused(
+    desk: TicketDesk, conversation: str, engine: Engine
+) -> None:
+    ticket = made(desk, conversation)
+    waiting = [desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach()) for _ in range(MOST)]
+    with pytest.raises(ConflictError, match="最多 10 个文件"):
+        desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach())
+    after, _ = desk.attach_of_parent(conversation, PICTURE, parent_of(conversation))
+    before = desk.read(ticket.id, Reach())
+    with pytest.raises(ConflictError, match="最多 10 个文件"):
+        desk.act(ticket.id, Command("note", after.version), TEACHER, Reach(), waiting)
+    assert desk.read(ticket.id, Reach()) == before
+    desk.act(ticket.id, Command("note", after.version), TEACHER, Reach(), waiting[1:])
+    assert len(desk.read(ticket.id, Reach()).attachments) == files(engine) == MOST
+    with pytest.raises(ConflictError, match="最多 10 个文件"):
+        desk.attach_waiting(ticket.id, PICTURE, AGENT, Reach())
+
+
+def test_a_file_whose_step_never_came_is_dropped_after_a_day(desk: TicketDesk, engine: Engine) -> None:
+    ticket = made(desk, None)
+    kept = desk.attach(ticket.id, PICTURE, False, TEACHER, Reach())
+    desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach())
+    now = clock.now()
+    assert desk.drop_forgotten_files(now + timedelta(hours=23)) == 0
+    assert files(engine) == 2
+    assert desk.drop_forgotten_files(now + timedelta(days=1, seconds=1)) == 1
+    assert [one.id for one in desk.read(ticket.id, Reach()).attachments] == [kept]
+    assert files(engine) == 1
+
+
+def test_who_sends_a_reply_again_whose_answer_was_lost_learns_of_the_newer_version_not_of_missing_files(
+    desk: TicketDesk,
+) -> None:
+    ticket = made(desk, None)
+    claimed = desk.act(ticket.id, Command("claim", ticket.version), TEACHER, Reach()).ticket
+    file = desk.attach_waiting(ticket.id, PICTURE, TEACHER, Reach(), key="k-1")
+    reply = Command("reply", claimed.version, text="请看附件。")
+    after = desk.act(ticket.id, reply, TEACHER, Reach(), [file])
+    with pytest.raises(StaleTicketError) as stale:
+        desk.act(ticket.id, reply, TEACHER, Reach(), [file])
+    assert stale.value.file == after
+
+
 def test_out_of_reach_and_of_another_conversation_or_ticket_is_not_found(
     desk: TicketDesk, conversation: str, store: ConversationStore
 ) -> None:

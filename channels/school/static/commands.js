@@ -1,7 +1,8 @@
 // What may be done with the open ticket: a button for each command, a form for those that need words.
 
-import { TICKETS, ask, problem } from './ask.js';
+import { problem } from './ask.js';
 import { ChosenFiles } from './files.js';
+import { Sender } from './sender.js';
 import { tell, when, who, wordOr } from './say.js';
 import { phrase } from './template.js';
 import { word } from './words.js';
@@ -11,13 +12,14 @@ const PLACED = ['to', 'district'];
 export class Commands {
   /** `on` has done(ticket, act), overtaken(ticket); `drafts` keeps what is not sent. */
   constructor(node, staff, drafts, on) {
-    Object.assign(this, { node, staff, drafts, on, ticket: null, open: '' });
+    Object.assign(this, { node, drafts, on, ticket: null, open: '' });
     this.buttons = Array.from(node.querySelectorAll('.js-act'));
     this.forms = Array.from(node.querySelectorAll('.js-form'));
     this.problem = node.querySelector('.js-problem');
     this.status = node.querySelector('.js-status');
     this.buttons.forEach((button) => button.addEventListener('click', () => this.pressed(button.dataset.act)));
     this.files = new ChosenFiles(this.forms);
+    this.sender = new Sender(staff, this.files);
     this.forms.forEach((form) => this.listen(form));
   }
 
@@ -94,6 +96,7 @@ export class Commands {
       const { act } = form.dataset;
       form.querySelector('[type=submit]').disabled = !ticket.may.includes(act);
     });
+    this.lock();
     this.sayImpossible();
   }
 
@@ -146,9 +149,13 @@ export class Commands {
     this.drafts.keep(this.ticket.id, form.dataset.act, this.values(form));
   }
 
-  /** Puts text behind what stands in a form's box, and opens it; returns the form's name. */
+  /** Puts text behind what stands in a form's box, and opens it; returns the form's name, or nothing while it is sent. */
   insert(act, text) {
     const form = this.form(act);
+    if (this.isLocked(act)) {
+      this.saySending();
+      return '';
+    }
     const box = form.elements.text;
     box.value = box.value.trim() ? `${box.value.replace(/\s+$/, '')}\n\n${text}` : text;
     this.keep(form);
@@ -161,32 +168,62 @@ export class Commands {
   async send(act) {
     const { ticket } = this;
     const form = this.form(act);
-    if (this.sending || !ticket.may.includes(act) || (form && !form.reportValidity())) {
+    if (this.sending) {
+      this.saySending();
+      return;
+    }
+    if (!ticket.may.includes(act) || (form && !form.reportValidity())) {
       return;
     }
     const values = form ? this.values(form) : {};
     const body = { version: ticket.version };
     Object.keys(values).filter((name) => values[name]).forEach((name) => { body[name] = values[name]; });
-    this.setSending(true);
+    this.begin(act, ticket, form);
     try {
-      body.attachments = await this.files.sent(act);
-      this.sent(act, await ask('POST', `${TICKETS}/${ticket.id}/${act}`, body));
+      this.sent(act, await this.sender.give(act, ticket, body), body.attachments);
     } catch (error) {
-      this.failed(act, ticket, error);
+      this.failed(ticket, error);
     } finally {
-      this.setSending(false);
+      this.end();
     }
   }
 
-  setSending(isSending) {
-    this.sending = isSending;
-    this.node.setAttribute('aria-busy', String(isSending));
+  begin(act, ticket, form) {
+    const { activeElement } = document;
+    this.sending = { act, ticketId: ticket.id, focused: form && form.contains(activeElement) ? activeElement : null };
+    this.node.setAttribute('aria-busy', 'true');
+    this.lock();
   }
 
-  sent(act, ticket) {
-    this.unsure = null;
+  end() {
+    const { focused } = this.sending;
+    this.sending = null;
+    this.node.setAttribute('aria-busy', 'false');
+    this.lock();
+    if (this.status.textContent === this.status.dataset.sending) {
+      this.status.textContent = '';
+    }
+    if (focused && document.activeElement === document.body) {
+      focused.focus(); // a locked form holds no cursor
+    }
+  }
+
+  saySending() {
+    this.status.textContent = this.status.dataset.sending;
+  }
+
+  /** Whether the form of the open ticket is on its way: what is changed now would be neither sent nor kept. */
+  isLocked(act) {
+    return Boolean(this.sending) && this.sending.act === act && this.sending.ticketId === this.ticket.id;
+  }
+
+  lock() {
+    this.forms.forEach((form) => { form.querySelector('.js-all').disabled = this.isLocked(form.dataset.act); });
+  }
+
+  sent(act, ticket, files) {
     this.drafts.drop(ticket.id, act);
-    this.files.drop(ticket.id, act);
+    this.files.drop(ticket.id, act, files);
     if (!this.ticket || this.ticket.id !== ticket.id) {
       return; // another ticket was opened meanwhile
     }
@@ -200,32 +237,15 @@ export class Commands {
     (this.buttons.find((button) => !button.hidden) || this.node).focus();
   }
 
-  failed(act, ticket, error) {
-    const isConflict = error.code === 'version_conflict';
+  failed(ticket, error) {
     const { ticket: now, changed } = error.details;
-    if (isConflict && this.isOwn(act, ticket, changed)) {
-      this.sent(act, now); // the reply to the first try was lost
-      return;
-    }
-    this.unsure = error.status === 0 || error.status >= 500 ? `${act}:${ticket.version}` : null;
-    if (this.ticket && this.ticket.id === ticket.id) {
-      this.tellFailure(error, isConflict);
-    }
-  }
-
-  tellFailure(error, isConflict) {
-    if (isConflict) {
-      this.overtaken(error.details.ticket, error.details.changed);
-    } else {
+    const isOpen = this.ticket && this.ticket.id === ticket.id; // else another one was opened meanwhile
+    if (isOpen && error.code === 'version_conflict') {
+      this.overtaken(now, changed);
+    } else if (isOpen) {
       tell(this.problem, problem(error));
       this.problem.dataset.kind = 'failed';
     }
-  }
-
-  /** Whether what came between is the command itself, of which it was not known whether it arrived. */
-  isOwn(act, ticket, changed) {
-    const first = changed.find((one) => one.version === ticket.version + 1);
-    return this.unsure === `${act}:${ticket.version}` && Boolean(first) && first.by === this.staff && first.kind === act;
   }
 
   overtaken(now, changed) {

@@ -137,9 +137,8 @@ export class ChosenFiles {
   }
 
   /** Sends what is not there yet, one after the other; gives the ids. What fails says why, and stays. */
-  async sent(act) {
-    const { ticketId } = this;
-    const items = this.of(act).slice();
+  async sent(ticketId, act) {
+    const items = this.of(act, ticketId).slice();
     if (items.some(({ isRefused }) => isRefused)) {
       const form = this.forms.find((one) => one.dataset.act === act);
       throw new UploadError(422, 'file_refused', form.querySelector('.js-attach').dataset.blocked);
@@ -164,8 +163,15 @@ export class ChosenFiles {
     }
   }
 
-  drop(ticketId, act) {
-    this.of(act, ticketId).length = 0;
+  /** The server has none of them any more. */
+  forget(ticketId, act) {
+    this.of(act, ticketId).forEach((item) => { item.id = ''; });
+  }
+
+  /** Drops those that have gone, by their ids. */
+  drop(ticketId, act, ids) {
+    const items = this.of(act, ticketId);
+    items.splice(0, items.length, ...items.filter(({ id }) => !ids.includes(id)));
     this.use(this.ticketId);
   }
 

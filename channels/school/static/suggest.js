@@ -24,7 +24,7 @@ function replyText(suggestion) {
 }
 
 export class Suggest {
-  /** `insert(text)` puts text into the reply and returns the name of the box. */
+  /** `insert(text)` puts text into the reply and returns the name of the box, or nothing if it takes none now. */
   constructor(node, pause, insert) {
     Object.assign(this, { insert, ticket: null });
     this.box = node.querySelector('.js-suggest-box');
@@ -72,7 +72,8 @@ export class Suggest {
     item.dataset.fit = suggestion.fit;
     item.querySelector('details').open = at === 0;
     item.querySelector('.js-insert').addEventListener('click', () => {
-      this.say('inserted', { label: this.insert(replyText(suggestion)) });
+      const label = this.insert(replyText(suggestion));
+      this.say(label && 'inserted', { label });
     });
     return item;
   }

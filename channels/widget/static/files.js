@@ -99,7 +99,9 @@ export class Files {
     if (!this.items.includes(item)) {
       return; // taken back meanwhile
     }
-    if (!error.passes && error.message) {
+    if (error.status === 401) {
+      this.turn(item, 'refused', 'expired'); // the conversation is no more: no later try can succeed
+    } else if (!error.passes && error.message) {
       this.turn(item, 'refused', error.message);
     } else {
       this.turn(item, 'failed', WORDS[error.status] || 'failed', { seconds: error.retryAfter });
