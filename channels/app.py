@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bot.actions import rasa_actions
 from bot.actions.desk import Desk
@@ -146,6 +147,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
     return app
 
@@ -176,6 +178,11 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
         return _error(422, "malformed_request", "请求格式不对，请检查各字段。", {}, {})
     code, message = _HTTP_ERRORS.get(error.status_code, ("http_error", "请求无法处理。"))
     return _error(error.status_code, code, message, {}, dict(error.headers or {}))
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Answer whoever went away in the middle of a call: nobody reads it, and nothing of ours went wrong."""
+    return Response(status_code=400)
 
 
 async def _unexpected(_: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from bot.actions.ticket_cards import parent_of
 from channels.access import Allowed
@@ -77,9 +78,13 @@ class Intake:
 
         Raises:
             TooLargeError, FileRefusedError, UnavailableError: it is not to be kept; says why and what to do.
+            ClientDisconnect: it was taken back, or the line broke, before it was looked through.
         """
         content = await read_limited(request, LARGEST)
-        return await to_thread.run_sync(self._made, content, name, limiter=self.limiter)
+        new = await to_thread.run_sync(self._made, content, name, limiter=self.limiter)
+        if await request.is_disconnected():
+            raise ClientDisconnect
+        return new
 
     async def served(self, attachment: Attachment, content: bytes, *, small: bool) -> Response:
         """Return the file as a response; a `small` image is made so in a worker thread."""

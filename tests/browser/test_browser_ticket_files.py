@@ -401,7 +401,7 @@ class TestParent:
         ticket = open_chat(page, team)
         slow = page.context.new_cdp_session(page)
         slow.send("Network.enable")
-        limits = {"offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": 400_000}
+        limits = {"offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": 60_000}
         slow.send("Network.emulateNetworkConditions", limits)
         choose(page, {"name": "长图.png", "mimeType": "image/png", "buffer": noise(1000)}, picture())
         bar = page.get_by_role("progressbar", name="长图.png 的发送进度")
