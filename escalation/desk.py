@@ -211,7 +211,8 @@ class TicketDesk:
                 if command.version != ticket.version:
                     raise _OvertakenError  # before its files are missed, which the first try may have taken along
                 names = attachments.names_of_waiting(connection, ticket_id, files, by) if files else ()
-                command = replace(command, text=(command.text.strip() and command.text) or "\n".join(names))
+                if not command.text.strip():
+                    command = replace(command, text="\n".join(names))
                 moved = self._moved(connection, ticket, command, by, clock.now())
                 if command.name in WITH_FILES:
                     shown = WITH_FILES[command.name]

@@ -132,12 +132,13 @@ def _decide(work: Work, act: Act) -> Act:
 
 def _takes_note(work: Work, act: Act) -> bool:
     """Whether a message repeats the last answer in thanks or as understood, and asks nothing."""
-    intent, city = work.intent, scope_told(work).city
-    if act is not small_talk or city is None or intent is None or intent.name not in ("acknowledge", "thank"):
+    intent = work.intent
+    if act is not small_talk or intent is None or intent.name not in ("acknowledge", "thank"):
         return False
     if intent.confidence < LIKELY_NOTE or form_fields.asks_something(work.text):
         return False
-    return alone_judgement(work, work.text, city).best in work.memory.last_entries
+    city = scope_told(work).city
+    return city is not None and alone_judgement(work, work.text, city).best in work.memory.last_entries
 
 
 def _answering(work: Work) -> Act:

@@ -45,7 +45,7 @@ def make_router(desk: Desk) -> APIRouter:
     ]
     assets = Assets(FOLDER / "static", "/school/static", shared)
     assets.add_route(router)
-    template = read_templates(FOLDER / "templates").get_template("school.html")
+    template = read_templates(FOLDER / "templates", widget.FOLDER / "templates").get_template("school.html")
     words = page_words(desk.tickets.book.levels)
     policy = security_policy(forms="'self'", images=OWN_AND_FETCHED)
     files = {"file_types": list(SUFFIXES), "file_most": LARGEST, "with_files": WITH_FILES}

@@ -10,22 +10,13 @@ from typing import Any
 import pytest
 from desk_running import Service
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, expect, sync_playwright
+from school_page import Team, at_work
 
 from core.settings import ROOT
 
 SCREENSHOTS = ROOT / "var/screenshots"
 FAILED = pytest.StashKey[bool]()
 OpenPage = Callable[..., Page]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test that drives a browser be tried once more: a busy machine delays clicks and frames by seconds.
-
-    A second try is named in the report, so that a test that needs it again and again is seen.
-    """
-    for item in items:
-        if "browser" in item.keywords:
-            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -46,6 +37,13 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def team(browser: Browser, service: Service) -> Iterator[Team]:
+    """Give the people of one school at `/school`."""
+    with at_work(Team(browser, service)) as opened:
+        yield opened
 
 
 @pytest.fixture

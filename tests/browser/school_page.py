@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,3 +157,11 @@ def act(page: Page, name: str, text: str = "", **fields: str) -> None:
             else:
                 field_of.fill(value)
         form.locator("[type=submit]").click()
+
+
+@contextmanager
+def at_work(team: Team) -> Iterator[Team]:
+    """Close the team's pages at the end; none may have logged an error."""
+    yield team
+    team.close()
+    assert team.errors == []

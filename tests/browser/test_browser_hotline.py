@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from desk_running import Service, running_app
 from hotline_page import CALLS, Agents, eventually, first_is, typed_in_steps
 from playwright.sync_api import Browser, Error, Page, Route, expect
+from test_browser_accessibility import violations
 
 from channels.hotline.routes import PAUSE_MS
 from core.settings import ROOT
@@ -24,7 +24,6 @@ pytestmark = [pytest.mark.system, pytest.mark.browser]
 ENTRIES = load_knowledge().entries
 PICTURES = ROOT / "docs/images"
 SUGGESTIONS = "**/api/v1/suggestions?*"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 FOCUSED = """() => {
   const node = document.activeElement;
   const shown = node.matches('[type=radio]') ? node.nextElementSibling : node;
@@ -74,16 +73,6 @@ def agents(browser: Browser, app: Service) -> Iterator[Agents]:
 
 def squeezed(text: str) -> str:
     return re.sub(r"[\s→]", "", text)
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds against WCAG 2.2 AA."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
-    return [
-        f"{one['id']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})"
-        for one in found.response["violations"]
-        for node in one["nodes"]
-    ]
 
 
 class TestTyping:

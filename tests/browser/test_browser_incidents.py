@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from desk_running import Service
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from school_page import Team, open_ticket
 
 from escalation.rules import Place
@@ -15,14 +12,6 @@ from escalation.rules import Place
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 DISTRICT = "铜梁区"
 """No other test makes tickets here."""
-
-
-@pytest.fixture
-def team(browser: Browser, service: Service) -> Iterator[Team]:
-    opened = Team(browser, service)
-    yield opened
-    opened.close()
-    assert opened.errors == []
 
 
 def test_a_pile_becomes_an_incident_that_gets_a_text_and_is_closed(team: Team) -> None:

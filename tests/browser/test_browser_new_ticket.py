@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_running import Service
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from school_page import DISTRICT, Team
 from sqlalchemy import select
-from test_browser_school import PICTURES, SCHEMES, SIZES, TOO_WIDE, violations
+from test_browser_accessibility import violations
+from test_browser_school import PICTURES, SCHEMES, SIZES, TOO_WIDE
 
 from core import clock
 from escalation.listing import Reach
@@ -23,14 +22,6 @@ from escalation.rules import Ticket
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 NEED = "老人带孩子来校登记，没有手机，刷脸查不到孩子"
 UNSURE = "没有收到系统的答复，不知道是否已经登记。内容已锁定，请再按一次“登记”，不会重复登记。"
-
-
-@pytest.fixture
-def team(browser: Browser, service: Service) -> Iterator[Team]:
-    opened = Team(browser, service)
-    yield opened
-    opened.close()
-    assert opened.errors == []
 
 
 def dialog(page: Page) -> Locator:

@@ -13,7 +13,7 @@ from hotline_page import eventually
 from notifier_server import KEY, NotifierServer, notifier_up
 from parent_client import Parent
 from playwright.sync_api import Browser, Frame, Page, expect
-from school_page import DISTRICT, Team
+from school_page import DISTRICT, Team, at_work
 
 from escalation.rules import Ticket
 from staff.roles import Staff
@@ -43,10 +43,8 @@ def telling(tmp_path_factory: pytest.TempPathFactory, server: NotifierServer) ->
 
 @pytest.fixture
 def team(browser: Browser, telling: Service) -> Iterator[Team]:
-    opened = Team(browser, telling)
-    yield opened
-    opened.close()
-    assert opened.errors == []
+    with at_work(Team(browser, telling)) as opened:
+        yield opened
 
 
 def reply(team: Team, ticket: Ticket, wang: Staff, words: str) -> None:

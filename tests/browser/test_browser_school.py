@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from desk_running import Service
 from hotline_page import eventually
 from parent_client import Json, Parent
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 from school_page import DISTRICT, QUESTION, Team, act, open_ticket
 from sqlalchemy import update
+from test_browser_accessibility import violations
 
 from bot.actions.words import Words
 from conversations import handover
@@ -30,7 +29,6 @@ pytestmark = [pytest.mark.system, pytest.mark.browser]
 APlace = Callable[..., Parent]
 BACK = Words().say("back_from_person")
 PICTURES = ROOT / "docs/images"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 REFUSED, NOT_FOUND = "409 (Conflict)", "404 (Not Found)"
 SCHEMES, SIZES = ("light", "dark"), ((1366, 768), (683, 384))
 TOO_WIDE = """() => [document.scrollingElement, ...document.querySelectorAll('*')]
@@ -44,24 +42,6 @@ OUT_OF_PLACE = """() => [...document.querySelectorAll('.ticket__body > *, .board
   return two && two.height && one.right > two.left + 1 && two.right > one.left + 1 && one.bottom > two.top + 1
     ? `${node.className} over ${next.className}` : null;
 }).filter(Boolean)"""
-
-
-@pytest.fixture
-def team(browser: Browser, service: Service) -> Iterator[Team]:
-    opened = Team(browser, service)
-    yield opened
-    opened.close()
-    assert opened.errors == []
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds against WCAG 2.2 AA."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
-    return [
-        f"{one['id']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})"
-        for one in found.response["violations"]
-        for node in one["nodes"]
-    ]
 
 
 def told(parent: Parent) -> list[Json]:

@@ -10,9 +10,10 @@ import pytest
 from desk_running import Service
 from parent_client import Parent
 from playwright.sync_api import Browser, Page, Route, expect
-from school_page import Team, act, open_ticket
+from school_page import Team, act, at_work, open_ticket
 from sqlalchemy import text
-from test_browser_school import OUT_OF_PLACE, PICTURES, SCHEMES, SIZES, TOO_WIDE, violations
+from test_browser_accessibility import violations
+from test_browser_school import OUT_OF_PLACE, PICTURES, SCHEMES, SIZES, TOO_WIDE
 
 from bot.actions.words import Words
 from escalation.listing import Reach
@@ -28,10 +29,8 @@ WRITTEN = "#form-reply textarea"
 
 @pytest.fixture
 def team(browser: Browser, service: Service) -> Iterator[Team]:
-    opened = Team(browser, service, school="示范第二小学")
-    yield opened
-    opened.close()
-    assert opened.errors == []
+    with at_work(Team(browser, service, school="示范第二小学")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from desk_running import Service
 from hotline_page import eventually
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Frame, Locator, Page, Route, expect
+from playwright.sync_api import Frame, Locator, Page, Route, expect
 from school_page import DISTRICT, Team, act, open_ticket
 from sqlalchemy import delete
 from sqlalchemy import text as sql
+from test_browser_accessibility import violations
 from ticket_staff import TicketStaff
 
 from bot.actions.words import Words
@@ -39,7 +39,6 @@ ChatIn = Callable[[Page], Frame]
 Say = Callable[[Frame, str], None]
 SAY = Words().say
 PICTURES = ROOT / "docs/images"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SCHEMES = ("light", "dark")
 TOO_SMALL = """() => [...document.querySelectorAll('button, a[href], input')]
   .filter((node) => node.checkVisibility({visibilityProperty: true}))
@@ -69,16 +68,6 @@ def document(name: str = "房产证明.pdf", content: bytes | None = None) -> Fi
 def noise(side: int) -> bytes:
     """Return a PNG that can't be packed: about three bytes a pixel."""
     return image("PNG", (side, side), compress_level=0)
-
-
-def violations(place: Page | Frame) -> list[str]:
-    """Return what axe finds against WCAG 2.2 AA."""
-    found = Axe().run(place, options={"runOnly": {"type": "tag", "values": WCAG}})  # type: ignore[arg-type]
-    return [
-        f"{one['id']}: {node['html'][:120]} ({node.get('failureSummary', '')[:200]})"
-        for one in found.response["violations"]
-        for node in one["nodes"]
-    ]
 
 
 def check_looks(place: Page | Frame) -> None:
@@ -111,14 +100,6 @@ def send_as_staff(staff: TicketStaff, ticket_id: str, file: File, to_parent: boo
         headers={"X-File-Name": quote(file["name"])},
     )
     assert answer.status_code == 201, answer.text
-
-
-@pytest.fixture
-def team(browser: Browser, service: Service) -> Iterator[Team]:
-    opened = Team(browser, service)
-    yield opened
-    opened.close()
-    assert opened.errors == []
 
 
 def kept_conversation(page: Page) -> dict[str, str]:

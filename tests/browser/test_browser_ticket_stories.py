@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from desk_running import Service
 from hotline_page import eventually
 from parent_client import Json, Parent
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Frame, Page, expect
 from school_page import Team, act, open_ticket
 from sqlalchemy import or_, select, update
+from test_browser_accessibility import violations
 
 from bot.actions.words import Words
 from channels.tickets.announcing import ROUND
@@ -30,17 +29,8 @@ OpenPage = Callable[..., Page]
 ChatIn = Callable[[Page], Frame]
 Say = Callable[[Frame, str], None]
 SAY = Words().say
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SOON = 10_000
 """Milliseconds within which a step of the desk is in the chat."""
-
-
-@pytest.fixture
-def team(browser: Browser, service: Service) -> Iterator[Team]:
-    opened = Team(browser, service)
-    yield opened
-    opened.close()
-    assert opened.errors == []
 
 
 def press(chat: Frame, name: str) -> None:
@@ -64,12 +54,6 @@ def in_view(chat: Frame, words: str) -> bool:
     assert there
     assert talk
     return talk["y"] <= there["y"] < talk["y"] + talk["height"]
-
-
-def violations(chat: Frame) -> list[str]:
-    """Return what axe finds in the chat against WCAG 2.2 AA."""
-    found = Axe().run(chat, options={"runOnly": {"type": "tag", "values": WCAG}})  # type: ignore[arg-type]
-    return [one["id"] for one in found.response["violations"]]
 
 
 def course(team: Team, ticket: Ticket) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 import { tell } from './say.js';
 import { Searcher } from './searcher.js';
-import { copyOf, fillSlots, phrase } from './template.js';
-import { word } from './words.js';
+import { entryValues } from './suggest.js';
+import { copyOf, fillSlots } from './template.js';
 
 const LONGEST = 200;
 
@@ -67,11 +67,7 @@ export class NearAnswers {
 
   item(entry) {
     const { id, question, answer, source } = entry;
-    const { document: title, publisher, number, official } = source;
-    const item = fillSlots(copyOf('js-answer'), {
-      id, question, answer, tag: word('source', official ? 'official' : 'repost'),
-      source: phrase(word('talk', 'source'), { document: title, publisher, number }),
-    });
+    const item = fillSlots(copyOf('js-answer'), entryValues(entry));
     const choice = item.querySelector('input');
     choice.value = id;
     choice.checked = Boolean(this.chosen) && this.chosen.id === id;

@@ -4,16 +4,13 @@ import { TICKETS, ask, problem } from './ask.js';
 import { NearAnswers } from './near_answers.js';
 import { Receipt } from './receipt.js';
 import { tell } from './say.js';
+import { newKey } from './upload.js';
 
 const DRAFT = 'new';
 const FORM = 'make';
 const FIELDS = ['city', 'district', 'school', 'question', 'urgency', 'closes_on'];
 const END_OF_DAY = 'T23:59:59+08:00'; // a batch closes when that day ends in China
 const PLAIN = { urgency: 'normal' };
-
-function newKey() {
-  return Array.from(window.crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, '0')).join('');
-}
 
 export class NewTicket {
   /** `on` has made(): a ticket was made; open(id): show it. */

@@ -7,14 +7,17 @@ import { word } from './words.js';
 
 const LONGEST = 200;
 
-function valuesOf({ entry, note, fit, applies }) {
-  const { document: title, publisher, number, official } = entry.source;
+/** The words of an entry and of where it stands. */
+export function entryValues({ id, question, answer, source }) {
+  const { document: title, publisher, number, official } = source;
   const kind = word('source', official ? 'official' : 'repost');
-  const values = { document: title, publisher, number, kind };
-  return Object.assign(values, {
-    id: entry.id, question: entry.question, answer: entry.answer, note: note || '', tag: kind, fit: word('fit', fit),
-    branch: applies ? applies.branch : '', source: phrase(word('talk', 'source'), values),
-  });
+  const values = { document: title, publisher, number, kind, tag: kind, id, question, answer };
+  return Object.assign(values, { source: phrase(word('talk', 'source'), values) });
+}
+
+function valuesOf({ entry, note, fit, applies }) {
+  const more = { note: note || '', fit: word('fit', fit), branch: applies ? applies.branch : '' };
+  return Object.assign(entryValues(entry), more);
 }
 
 /** The whole published answer with its source, as it goes into a reply. */

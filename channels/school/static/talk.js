@@ -4,13 +4,10 @@ import { TICKETS, ask, problem } from './ask.js';
 import { tell, when, wordOr } from './say.js';
 import { lineOf } from './talk_lines.js';
 import { phrase } from './template.js';
+import { newKey } from './upload.js';
 
 const EVERY_MS = 2000;
 const DRAFT = 'say';
-
-function newKey() {
-  return Array.from(window.crypto.getRandomValues(new Uint8Array(16)), (one) => one.toString(16).padStart(2, '0')).join('');
-}
 
 export class Talk {
   constructor(node, drafts) {
