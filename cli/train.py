@@ -52,8 +52,8 @@ def tune() -> None:
     """Tune the judges on held-out training questions; takes some minutes and rewrites their files in retrieval/."""
     from retrieval.tune import tune as tune_judges
 
-    judge, double = tune_judges(load_knowledge(), _say)
-    _say(f"thresholds: {judge.thresholds}; two in one from {double.threshold}")
+    judge, double, context = tune_judges(load_knowledge(), _say)
+    _say(f"thresholds: {judge.thresholds}; two in one from {double.threshold}; half questions: {context.thresholds}")
 
 
 def start_rasa_training(current: Settings) -> subprocess.Popen[bytes]:

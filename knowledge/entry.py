@@ -126,3 +126,12 @@ class NearMiss(_Strict):
     city: City | None
     near: tuple[str, ...] = ()
     beyond: str = ""
+
+
+class FollowUp(_Strict):
+    """Two messages of one parent in one city, and the entries of which each answers the second; none: no entry does."""
+
+    before: str
+    q: str
+    city: City
+    expect: tuple[str, ...]

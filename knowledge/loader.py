@@ -1,7 +1,7 @@
 """Load the knowledge and prove it: every answer equal to its source, every id known once.
 
 Files: `documents.yml`, `entry-ids.tsv` (the fixed ids), `sources/`, `entries/<city>/<topic>.yml`,
-`similar/<id>.yml`, `facets/<id>.yml`, `near_misses/*.yml`.
+`similar/<id>.yml`, `facets/<id>.yml`, `near_misses/*.yml`, `follow_ups/*.yml`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import KnowledgeError
 from core.scope import City
-from knowledge.entry import Document, Entry, Facets, NearMiss, Similar
+from knowledge.entry import Document, Entry, Facets, FollowUp, NearMiss, Similar
 from knowledge.importer import Published, read_published, squeeze, tidy
 
 FOLDER = Path(__file__).parent
@@ -34,6 +34,7 @@ class Knowledge:
     documents: dict[str, Document]
     entries: dict[str, Entry]
     near_misses: tuple[NearMiss, ...]
+    follow_ups: tuple[FollowUp, ...] = ()
 
     def of_city(self, city: City | None) -> list[Entry]:
         """Return the entries of `city`, of both cities for `None`, in the documents' order."""
@@ -45,7 +46,10 @@ class Knowledge:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of entries, similar questions and near misses: what indexes and models are built from."""
+        """Hash of entries, similar questions and near misses: what indexes and models are built from.
+
+        Follow-ups are not among them: only `helpdesk tune` reads these.
+        """
         digest = hashlib.sha256()
         for part in (*self.entries.values(), *self.near_misses):
             digest.update(part.model_dump_json().encode())
@@ -71,7 +75,8 @@ def load_knowledge(folder: Path = FOLDER) -> Knowledge:
         entries[entry.id] = entry
     if missing := sorted(set(ids) - set(entries)):
         raise KnowledgeError(f"{folder / 'entries'}: {', '.join(missing)}: published, but there is no such entry")
-    return Knowledge(documents, {i: entries[i] for i in ids}, tuple(_near_misses(folder, set(ids))))
+    follow_ups = tuple(_follow_ups(folder, entries))
+    return Knowledge(documents, {i: entries[i] for i in ids}, tuple(_near_misses(folder, set(ids))), follow_ups)
 
 
 def _read(path: Path) -> Any:
@@ -185,3 +190,11 @@ def _near_misses(folder: Path, ids: set[str]) -> Iterator[NearMiss]:
             if unknown := set(miss.near) - ids:
                 raise KnowledgeError(f"{path}: {miss.q}: near names unknown entries {sorted(unknown)}")
             yield miss
+
+
+def _follow_ups(folder: Path, entries: dict[str, Entry]) -> Iterator[FollowUp]:
+    for path in sorted((folder / "follow_ups").glob("*.yml")):
+        for pair in _models(FollowUp, path, _read(path)):
+            if strange := [i for i in pair.expect if i not in entries or entries[i].city != pair.city]:
+                raise KnowledgeError(f"{path}: {pair.q}: expect names no entries of {pair.city}: {strange}")
+            yield pair

@@ -1,29 +1,109 @@
 """Half a question: a message that needs the one before.
 
-「那奶奶名下的呢」 says nothing alone, and 「怎么注册」 nothing more with what came before. A message is read with the
-one before only if that makes the answer surer, and it says by its form that it goes on, or is too short to say
-anything else, or leads to the same entry both ways without being clear by itself. One that looks like the known
-unanswerable questions stays unanswered, whatever came before. A logistic function of the same scores, fitted to 420
-follow-ups, was worse on another 128 (100 right, the rule 121). Training on 562 pairs of messages as one text led fewer
-follow-ups wrong (3.5 to 2.7 %), but cost two questions in one 2.8 % and single questions 0.8 %: not kept.
+「那奶奶名下的呢」 says nothing alone, and 「怎么注册」 nothing more with what came before. A message may be read
+with the one before only if it can't stand alone: it says by its form that it goes on, or is too short to say anything
+else, or leads to the same entry both ways without being clear by itself. Whether an entry answers a message that goes
+on is judged anew, since words that say little beside a clear message before would lead to that message's answer
+whatever they ask: by a logistic function of what the message, the one before and both together come to. Its weights and
+thresholds are data: `context.yml`, fitted to pairs of messages (`knowledge/follow_ups/`) that nothing else is trained
+on.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from retrieval.judge import Judgement
+import yaml
 
+from core.errors import ModelMissingError
+from retrieval.judge import Candidate, Judgement, Thresholds
+from retrieval.logistic import Logistic
+
+CONTEXT_FILE = Path(__file__).parent / "context.yml"
+FEATURES = (
+    "alone",
+    "together",
+    "before",
+    "best_together",
+    "best_before",
+    "surest_alone",
+    "surest_before",
+    "none_alone",
+    "rival_alone",
+    "rival_together",
+    "leans",
+    "again_length",
+)
 LONGEST = 26
 _SHORT = 8
-_NONE_ALONE = 0.955
 _SURE = 0.85
 _LEANS = re.compile(
     r"^(那|那么|如果|要是|假如|万一|可是|可|但是|但|不过|然后|换成|改成|它|他|她|这个|这种|这样|就是|只|也|反过来|不是"
     r"|还|后面|我的|我这)"
     r"|(呢|也行|一样|咋办|咋弄)[吗么]?[?]*$"
 )
+SearchAll = Callable[[Sequence[str]], list[Judgement]]
+
+
+class ContextConfig(Logistic):
+    """What `helpdesk tune` wrote: the weights, the thresholds and the run that chose them."""
+
+    run: dict[str, str | int | float]
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a message, the one before and both together come to in one city."""
+
+    alone: Judgement
+    before: Judgement
+    together: Judgement
+
+    @property
+    def entries(self) -> list[str]:
+        """The entries that may answer: the nearest of each view, each once."""
+        nearest = (*self.together.candidates[:2], *self.alone.candidates[:2], *self.before.candidates[:1])
+        return list(dict.fromkeys(candidate.entry_id for candidate in nearest))
+
+    def features(self, entry: str) -> tuple[float, ...]:
+        """Return the values of `FEATURES` for one entry; confidences as log odds."""
+        alone, before, together = self.alone, self.before, self.together
+        again = entry == before.best
+        return (
+            _log_odds(_confidence(alone, entry)),
+            _log_odds(_confidence(together, entry)),
+            _log_odds(_confidence(before, entry)),
+            float(entry == together.best),
+            float(again),
+            _log_odds(alone.confidence),
+            _log_odds(before.confidence),
+            _log_odds(alone.none),
+            _rival(alone, entry),
+            _rival(together, entry),
+            float(leans(alone.text)),
+            float(again * len(alone.text)),
+        )
+
+
+def load_context(path: Path = CONTEXT_FILE) -> ContextConfig:
+    """Load the weights that were tuned last.
+
+    Raises:
+        ModelMissingError: they were made for other features.
+    """
+    config = ContextConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    if config.features != FEATURES:
+        raise ModelMissingError(f"{path} was made for other features: run `helpdesk tune`")
+    return config
+
+
+def _goes_on(text: str) -> bool:
+    return len(text) <= _SHORT or leans(text)
 
 
 def leans(text: str) -> bool:
@@ -31,19 +111,50 @@ def leans(text: str) -> bool:
     return len(text) <= LONGEST and bool(_LEANS.search(text))
 
 
-def in_context(alone: Judgement, before: str, search: Callable[[str], Judgement]) -> Judgement:
-    """Return what a message comes to: by itself or, only if it can't stand alone, with the message before.
+def reading_of(alone: Judgement, before: str, search_all: SearchAll) -> Reading | None:
+    """Return how a message reads with the one before, or None if by its form it does not go on or stands alone.
 
     Args:
         alone: what the message comes to by itself.
         before: the message before.
-        search: judges a text in the same city.
+        search_all: judges several texts in the same city.
     """
-    goes_on = len(alone.text) <= _SHORT or leans(alone.text)
-    sure = alone.decision == "answer" and (alone.confidence >= _SURE or not goes_on)
-    if sure or len(alone.text) > LONGEST:
-        return alone
-    together = search(f"{before} {alone.text}")
-    same = alone.best == together.best and alone.decision == "clarify"
-    needed = same or (goes_on and alone.none <= _NONE_ALONE)
-    return together if needed and together.confidence > alone.confidence else alone
+    if not _goes_on(alone.text) or (alone.decision == "answer" and alone.confidence >= _SURE):
+        return None
+    return Reading(alone, *search_all([before, f"{before} {alone.text}"]))
+
+
+def in_context(alone: Judgement, before: str, search_all: SearchAll, config: ContextConfig) -> Judgement:
+    """Return what a message comes to: by itself or, only if it can't stand alone, with the message before."""
+    reading = reading_of(alone, before, search_all)
+    if reading:
+        return judged(reading, config)
+    if alone.decision == "clarify" and len(alone.text) <= LONGEST:
+        (together,) = search_all([f"{before} {alone.text}"])
+        if together.best == alone.best and together.confidence > alone.confidence:
+            return together
+    return alone
+
+
+def judged(reading: Reading, config: ContextConfig) -> Judgement:
+    """Judge the entries that may answer a message read with the one before."""
+    together = reading.together
+    known = {c.entry_id: c.features for c in (*reading.alone.candidates, *together.candidates)}
+    candidates = [
+        Candidate(entry, config.chance(reading.features(entry)), known.get(entry, {})) for entry in reading.entries
+    ]
+    candidates.sort(key=lambda candidate: -candidate.confidence)
+    decision = config.thresholds.decide(candidates[0].confidence) if candidates else "none"
+    return Judgement(decision, tuple(candidates), together.text)
+
+
+def _confidence(judgement: Judgement, entry: str) -> float:
+    return next((c.confidence for c in judgement.candidates if c.entry_id == entry), 0.0)
+
+
+def _rival(judgement: Judgement, entry: str) -> float:
+    return max((c.confidence for c in judgement.candidates if c.entry_id != entry), default=0.0)
+
+
+def _log_odds(chance: float) -> float:
+    return math.log((chance + 1e-3) / (1 - chance + 1e-3))

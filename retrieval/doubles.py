@@ -9,7 +9,6 @@ function of a few features; its weights and threshold are data beside the judge'
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from pathlib import Path
 
 import jieba
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.errors import ModelMissingError
 from retrieval.judge import Candidate, Judgement
+from retrieval.logistic import Logistic
 
 jieba.setLogLevel(logging.WARNING)
 
@@ -49,20 +49,10 @@ _FEWEST = 3  # candidates: two to answer with, one to be far from
 _SearchAll = Callable[[Sequence[str]], list[Judgement]]
 
 
-class DoubleConfig(BaseModel):
+class DoubleConfig(Logistic):
     """The weights that `helpdesk tune` wrote; a message is two questions from `threshold` on, in [0, 1]."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    features: tuple[str, ...]
-    weights: tuple[float, ...]
-    bias: float
     threshold: float = Field(ge=0, le=1)
-
-    def chance(self, features: Sequence[float]) -> float:
-        """Return the probability in [0, 1] that a message with these features holds two questions."""
-        total = self.bias + sum(w * f for w, f in zip(self.weights, features, strict=True))
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from core.errors import ModelMissingError
 from retrieval.ranking import FEATURES, Ranked
 
 JUDGE_FILE = Path(__file__).parent / "judge.yml"
+_TOO_FEW = 2  # different letters
+Decision = Literal["answer", "clarify", "none"]
 
 
 class Thresholds(BaseModel):
@@ -30,6 +32,12 @@ class Thresholds(BaseModel):
     answer: float = Field(ge=0, le=1)
     clarify: float = Field(ge=0, le=1)
     option: float = Field(ge=0, le=1)
+
+    def decide(self, confidence: float) -> Decision:
+        """Return the decision for the best candidate's confidence."""
+        if confidence >= self.answer:
+            return "answer"
+        return "clarify" if confidence >= self.clarify else "none"
 
 
 class JudgeConfig(BaseModel):
@@ -61,7 +69,7 @@ class Candidate:
 class Judgement:
     """The decision, with the candidates best first."""
 
-    decision: Literal["answer", "clarify", "none"]
+    decision: Decision
     candidates: tuple[Candidate, ...]
     text: str = ""
 
@@ -110,16 +118,10 @@ class Judge:
         candidates = tuple(
             Candidate(ranked.entry_ids[i], float(chances[i]), dict(zip(FEATURES, rows[i], strict=True))) for i in order
         )
-        decision = self.decide(candidates[0].confidence)
-        if decision == "answer" and len(set(filter(str.isalnum, text))) == 1:
-            decision = "clarify"  # one letter is no question, however plainly it points to an entry
+        decision = self.thresholds.decide(candidates[0].confidence)
+        if decision == "answer" and len(set(filter(str.isalnum, text))) <= _TOO_FEW:
+            decision = "clarify"  # a bare word is no question, however plainly it points to an entry
         return Judgement(decision, candidates, text)
-
-    def decide(self, confidence: float) -> Literal["answer", "clarify", "none"]:
-        """Return the decision for the best candidate's confidence."""
-        if confidence >= self.thresholds.answer:
-            return "answer"
-        return "clarify" if confidence >= self.thresholds.clarify else "none"
 
 
 def load_judge(path: Path = JUDGE_FILE) -> Judge:

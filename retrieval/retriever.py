@@ -11,7 +11,7 @@ import jieba
 from core.errors import ModelMissingError
 from core.scope import CITIES, City
 from knowledge.loader import Knowledge
-from retrieval.context import in_context
+from retrieval.context import ContextConfig, in_context, load_context
 from retrieval.doubles import DoubleConfig, Split, best_split, load_double
 from retrieval.encoder import Encoder, load_encoder
 from retrieval.index import code_digest, load_index, read_manifest
@@ -30,6 +30,7 @@ class Retriever:
     rankers: dict[City, CityRanker]
     judge: Judge
     double: DoubleConfig
+    context: ContextConfig
 
     def search(self, text: str, city: City) -> Judgement:
         """Judge the entries of one city for a parent's words, as typed."""
@@ -51,7 +52,7 @@ class Retriever:
 
     def search_in_context(self, alone: Judgement, before: str, city: City) -> Judgement:
         """Return what a message comes to: by itself or, only if it can't stand alone, with the message before."""
-        return in_context(alone, before, lambda text: self.search(text, city))
+        return in_context(alone, before, lambda texts: self.search_all(texts, city), self.context)
 
     def split(self, whole: Judgement, city: City) -> Split | None:
         """Return the best way to cut a message in two, or None if it can't be two questions."""
@@ -78,4 +79,4 @@ def load_retriever(folder: Path, knowledge: Knowledge, encoder_folder: Path | No
         lexical, vocabulary = load_trained(folder / f"{city}.pickle")
         rankers[city] = CityRanker(lexical, load_index(folder, city), vocabulary)
     jieba.initialize()
-    return Retriever(encoder, rankers, load_judge(), load_double())
+    return Retriever(encoder, rankers, load_judge(), load_double(), load_context())

@@ -17,19 +17,23 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.neural_network import MLPClassifier
 
 from core.scope import CITIES, City
+from knowledge.entry import FollowUp
 from knowledge.loader import Knowledge
+from retrieval.context import CONTEXT_FILE, ContextConfig, Reading, load_context, reading_of
+from retrieval.context import FEATURES as CONTEXT_FEATURES
 from retrieval.corpus import FOLDS, Example, examples_of
 from retrieval.doubles import DOUBLE_FILE, DoubleConfig
 from retrieval.doubles import FEATURES as DOUBLE_FEATURES
 from retrieval.encoder import Encoder, load_encoder
-from retrieval.judge import JUDGE_FILE, Judge, JudgeConfig, Thresholds
+from retrieval.judge import JUDGE_FILE, Judge, JudgeConfig, Judgement, Thresholds
 from retrieval.lexical import NONE
 from retrieval.ranking import FEATURES, CityRanker
-from retrieval.retriever import Retriever
-from retrieval.train import Progress, fit_city, fit_encoder
+from retrieval.retriever import Retriever, load_retriever
+from retrieval.train import Progress, fit_city, fit_encoder, train_retrieval
 
 HIDDEN = 12
 NETS = 5  # fitted from different starts and averaged: their differences are noise
@@ -39,7 +43,9 @@ FALSE_DOUBLES = 0.03  # of the single questions
 _DOUBLES = 500  # made of two held-out questions, for each fold and city
 _JOINED_BY = ("", "", "", " ", " ", ",", ",", ",", "?", "。", "\n", ",还有", ",另外", "还有", ",顺便问一下", "再问一下")
 _HALF = range(4, 36)
-
+FALSE_FOLLOW_UPS = 0.12  # of the follow-ups without an answer
+FALSE_FOLLOW_QUESTIONS = 0.12
+_PARTS = 8  # of the follow-ups, each judged by what the others taught
 
 _NO_DOUBLE = DoubleConfig(features=DOUBLE_FEATURES, weights=(0.0,) * len(DOUBLE_FEATURES), bias=0.0, threshold=1.0)
 
@@ -154,7 +160,7 @@ def held_out_splits(folds: Sequence[Fold], judge: Judge, *, seed: int = 7) -> He
     start = _NO_DOUBLE.model_copy(update={"weights": tuple(float(f == "unsurer_half") for f in DOUBLE_FEATURES)})
     found = HeldOutSplits([], [], 0)
     for fold in folds:
-        retriever = Retriever(fold.encoder, fold.rankers, judge, start)
+        retriever = Retriever(fold.encoder, fold.rankers, judge, start, load_context())
         for city, tests in fold.tests.items():
             asked = [e for e in tests if e.entry != NONE]
             found.singles += len(asked)
@@ -183,8 +189,51 @@ def fit_double(held: HeldOutSplits) -> DoubleConfig:
     return config.model_copy(update={"threshold": round(threshold, 3)})
 
 
-def tune(knowledge: Knowledge, progress: Progress) -> tuple[JudgeConfig, DoubleConfig]:
-    """Tune both judges and write them beside the code."""
+def readings_of(retriever: Retriever, follow_ups: Sequence[FollowUp]) -> list[tuple[FollowUp, Reading]]:
+    """Return how each follow-up reads with the message before; those that stand alone are left out."""
+    found = []
+    for pair in follow_ups:
+
+        def search_all(texts: Sequence[str], city: City = pair.city) -> list[Judgement]:
+            return retriever.search_all(texts, city)
+
+        reading = reading_of(retriever.search(pair.q, pair.city), pair.before, search_all)
+        if reading:
+            found.append((pair, reading))
+    return found
+
+
+def fit_context(readings: Sequence[tuple[FollowUp, Reading]], *, seed: int = 7) -> ContextConfig:
+    """Fit what tells whether an entry answers a message read with the one before, and choose its thresholds."""
+    rows, right, pair_of = [], [], []
+    for number, (pair, reading) in enumerate(readings):
+        for entry in reading.entries:
+            rows.append(reading.features(entry))
+            right.append(entry in pair.expect)
+            pair_of.append(number)
+    x, y = np.array(rows), np.array(right)
+    scale = x.std(0) + 1e-6
+    x = x / scale
+    model = LogisticRegression(C=0.3, max_iter=3000)
+    parts = GroupKFold(_PARTS, shuffle=True, random_state=seed).split(x, y, pair_of)
+    chances = cross_val_predict(model, x, y, cv=parts, method="predict_proba")[:, 1]
+    best = np.zeros(len(readings))
+    np.maximum.at(best, pair_of, chances)
+    unanswerable = best[[not pair.expect for pair, _ in readings]]
+    answer = float(np.quantile(unanswerable, 1 - FALSE_FOLLOW_UPS))
+    clarify = float(np.quantile(unanswerable, 1 - FALSE_FOLLOW_UPS - FALSE_FOLLOW_QUESTIONS))
+    model.fit(x, y)
+    return ContextConfig(
+        features=CONTEXT_FEATURES,
+        weights=_row(model.coef_[0] / scale),
+        bias=round(float(model.intercept_[0]), 5),
+        run={"follow_ups": len(readings), "without_an_answer": len(unanswerable)},
+        thresholds=Thresholds(answer=round(answer, 3), clarify=round(clarify, 3), option=round(clarify / 3, 3)),
+    )
+
+
+def tune(knowledge: Knowledge, progress: Progress) -> tuple[JudgeConfig, DoubleConfig, ContextConfig]:
+    """Tune all judges and write them beside the code."""
     with tempfile.TemporaryDirectory() as folder:
         folds = hold_out(knowledge, Path(folder), progress)
         held = held_out_features(folds)
@@ -193,9 +242,18 @@ def tune(knowledge: Knowledge, progress: Progress) -> tuple[JudgeConfig, DoubleC
         config = fit_judge(held, {"knowledge": knowledge.digest, "folds": FOLDS, **counts})
         progress("two in one")
         double = fit_double(held_out_splits(folds, Judge(config)))
-    _write(JUDGE_FILE, config)
-    _write(DOUBLE_FILE, double)
-    return config, double
+        _write(JUDGE_FILE, config)
+        _write(DOUBLE_FILE, double)
+        train_retrieval(knowledge, Path(folder) / "whole", None, progress)
+        context = tune_context(knowledge, Path(folder) / "whole")
+    return config, double, context
+
+
+def tune_context(knowledge: Knowledge, trained: Path) -> ContextConfig:
+    """Tune the judge of follow-ups on what was trained and write it; nothing trained has seen a follow-up."""
+    context = fit_context(readings_of(load_retriever(trained, knowledge), knowledge.follow_ups))
+    _write(CONTEXT_FILE, context)
+    return context
 
 
 def _pairs(asked: Sequence[Example], dice: random.Random) -> list[tuple[Example, Example]]:

@@ -140,6 +140,17 @@ def test_every_entry_has_near_misses() -> None:
     assert [entry_id for entry_id in IDS if not near[entry_id]] == []
 
 
+def test_every_entry_answers_a_follow_up_and_many_have_no_answer() -> None:
+    answering = Counter(entry_id for pair in KNOWN.follow_ups for entry_id in pair.expect)
+    assert [entry_id for entry_id in IDS if answering[entry_id] < 3] == []
+    assert sum(not pair.expect for pair in KNOWN.follow_ups) >= 400
+
+
+def test_no_follow_up_stands_twice() -> None:
+    pairs = Counter((fold(pair.before), fold(pair.q)) for pair in KNOWN.follow_ups)
+    assert [pair for pair, times in pairs.items() if times > 1] == []
+
+
 @pytest.mark.parametrize("entry_id", [entry.id for entry in ENTRIES if entry.asks_branch])
 def test_entry_that_asks_for_a_branch_has_branches_to_offer(entry_id: str) -> None:
     entry = KNOWN.entries[entry_id]
@@ -224,6 +235,11 @@ def test_every_topic_is_an_intent() -> None:
 def test_development_set_shares_no_question_with_training_data() -> None:
     trained = set(training_questions())
     assert [question.q for question in DEVELOPMENT if fold(question.q) in trained] == []
+
+
+def test_development_set_shares_no_follow_up_with_those_that_judges_are_tuned_on() -> None:
+    tuned_on = {(fold(pair.before), fold(pair.q)) for pair in KNOWN.follow_ups}
+    assert [q for q in DEVELOPMENT if q.context and (fold(q.context), fold(q.q)) in tuned_on] == []
 
 
 @pytest.mark.parametrize("entry_id", IDS)

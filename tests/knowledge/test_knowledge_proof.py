@@ -16,7 +16,7 @@ from knowledge.loader import FOLDER, load_knowledge
 Break = Callable[[Path], None]
 MATERIALS = "entries/chongqing/materials.yml"
 AUTOFILL = "entries/qingdao/autofill_wrong.yml"
-PARTS = ("documents.yml", "entry-ids.tsv", "sources", "entries", "similar", "facets", "near_misses")
+PARTS = ("documents.yml", "entry-ids.tsv", "sources", "entries", "similar", "facets", "near_misses", "follow_ups")
 
 
 @pytest.fixture
@@ -191,6 +191,14 @@ CASES: dict[str, tuple[Break, str]] = {
     "a near miss of an unknown entry": (
         add("near_misses/cq.yml", "  - q: 有这个吗\n    city: chongqing\n    near: [cq-99]\n"),
         r"near_misses/cq\.yml: 有这个吗: near names unknown entries \['cq-99'\]",
+    ),
+    "a follow-up that another city's entry answers": (
+        add("follow_ups/first.yml", "  - {before: 怎么报名, q: 那呢, city: chongqing, expect: [qd-a03]}\n"),
+        r"follow_ups/first\.yml: 那呢: expect names no entries of chongqing: \['qd-a03'\]",
+    ),
+    "a follow-up without its message before": (
+        add("follow_ups/first.yml", "  - {q: 那呢, city: chongqing, expect: []}\n"),
+        r"follow_ups/first\.yml: .*before: Field required",
     ),
     "an unknown field of a near miss": (
         add("near_misses/cq.yml", "  - q: 有这个吗\n    city: chongqing\n    colour: red\n"),

@@ -23,9 +23,9 @@ def known() -> Knowledge:
 def few(known: Knowledge) -> Knowledge:
     """Give six entries of each city with a few questions each."""
     entries = {i: _with_few_questions(known.entries[i]) for i in FEW}
-    return Knowledge(
-        known.documents, entries, tuple(m for m in known.near_misses if m.near and set(m.near) <= set(FEW))[::20]
-    )
+    near_misses = tuple(m for m in known.near_misses if m.near and set(m.near) <= set(FEW))[::20]
+    follow_ups = tuple(f for f in known.follow_ups if set(f.expect) <= set(FEW))
+    return Knowledge(known.documents, entries, near_misses, follow_ups)
 
 
 def _with_few_questions(entry: Entry) -> Entry:

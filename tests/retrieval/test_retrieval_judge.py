@@ -31,7 +31,7 @@ AT = JUDGE.thresholds
     ],
 )
 def test_decision_at_each_threshold(confidence: float, decision: str) -> None:
-    assert JUDGE.decide(confidence) == decision
+    assert AT.decide(confidence) == decision
 
 
 def test_thresholds_are_in_order() -> None:
@@ -46,13 +46,13 @@ def test_wrong_thresholds_are_refused(wrong: dict[str, float]) -> None:
 
 def test_candidates_come_best_first_with_confidences_in_range() -> None:
     features = np.random.default_rng(1).normal(size=(5, len(FEATURES))).astype(np.float32)
-    judgement = JUDGE.judge(Ranked([f"cq-0{i}" for i in range(1, 6)], features), "问题")
+    judgement = JUDGE.judge(Ranked([f"cq-0{i}" for i in range(1, 6)], features), "刷脸失败")
     confidences = [candidate.confidence for candidate in judgement.candidates]
     assert confidences == sorted(confidences, reverse=True)
     assert all(0 <= confidence <= 1 for confidence in confidences)
-    assert (judgement.confidence, judgement.text) == (confidences[0], "问题")
+    assert (judgement.confidence, judgement.text) == (confidences[0], "刷脸失败")
     assert judgement.best == judgement.candidates[0].entry_id
-    assert judgement.decision == JUDGE.decide(judgement.confidence)
+    assert judgement.decision == AT.decide(judgement.confidence)
     assert set(judgement.candidates[0].features) == set(FEATURES)
 
 

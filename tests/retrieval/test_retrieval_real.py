@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import jieba
 import pytest
 
 from core.scope import CITIES, City
@@ -72,10 +73,12 @@ def test_threads_find_what_one_thread_finds(retriever: Retriever) -> None:
 
 
 @pytest.mark.parametrize("city", CITIES)
-def test_a_single_letter_is_never_answered(retriever: Retriever, known: Knowledge, city: City) -> None:
-    letters = sorted({c for e in known.entries.values() for q in e.similar_questions for c in normalise(q)})
-    assert len(letters) > 1000
-    for text in (letters, [f"{letter},{letter}?" for letter in letters]):
+def test_a_bare_word_is_never_answered(retriever: Retriever, known: Knowledge, city: City) -> None:
+    asked = [normalise(q) for e in known.entries.values() for q in e.similar_questions]
+    letters = sorted(set("".join(asked)))
+    words = sorted({word for question in asked for word in jieba.cut(question) if len(word) == 2})
+    assert (len(letters) > 1000, len(words) > 1000) == (True, True)
+    for text in (letters, [f"{letter},{letter}?" for letter in letters], words):
         assert "answer" not in {judgement.decision for judgement in retriever.search_all(text, city)}
 
 
