@@ -67,12 +67,15 @@ class Branch(_Strict):
 class Similar(_Strict):
     """How people ask for an entry (`voices`: who writes → what they write).
 
-    `branches`: the same for each of its branches; `undecided`: words that decide for no branch.
+    `branches`: the same for each of its branches; `undecided`: words that decide for no branch. `contrasts`: branch, or
+    "none" → messages with the words of one branch that decide for another (「不是集体户」); only the judge of branches
+    learns from them.
     """
 
     voices: dict[str, tuple[str, ...]]
     branches: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     undecided: tuple[str, ...] = ()
+    contrasts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Facets(_Strict):
@@ -109,7 +112,8 @@ class Entry(_Strict):
                 raise ValueError(f"branch {branch.id!r}: its text is not a part of the answer")
         if len({branch.id for branch in self.branches}) != len(self.branches):
             raise ValueError("two branches have the same id")
-        if unknown := set(self.similar.branches) - {branch.id for branch in self.branches}:
+        told = {*self.similar.branches, *self.similar.contrasts} - {"none"}
+        if unknown := told - {branch.id for branch in self.branches}:
             raise ValueError(f"similar questions for a branch that does not exist: {sorted(unknown)}")
         return self
 

@@ -70,6 +70,7 @@ def _fit(entry: Entry) -> BranchModel:
     published = [(entry.question, NONE), *((f"{branch.label} {branch.text}", branch.id) for branch in entry.branches)]
     written = [(q, branch) for branch, questions in entry.similar.branches.items() for q in questions]
     written += [(q, NONE) for q in entry.similar.undecided]
+    written += [(q, branch) for branch, questions in entry.similar.contrasts.items() for q in questions]
     held_out: list[tuple[str, str, float]] = []
     for fold in range(FOLDS):
         rest = [example for i, example in enumerate(written) if i % FOLDS != fold]

@@ -1,6 +1,7 @@
 """Where and who: what the branches of an answer turn on, and what no list of examples can name in full.
 
-A county's name is read as Chongqing, a province's as elsewhere, and 「老公」 and 「孩子爸」 as the same person.
+A county's name is read as Chongqing, a province's as elsewhere, and 「老公」 and 「孩子爸」 as the same person. What is
+denied is told apart from what is said: 「我们不是集体户」 has all letters of 「我们是集体户」.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from retrieval.grams import char_grams
 
 CIRCUMSTANCES_FILE = Path(__file__).parent / "circumstances.yml"
 _KIND = "[省市区县]?"
+_DENIED = re.compile(r"(?<![是有在会能])(不是|没有|没得|不在|没|不)(?=[^,。!?; ]{2})([^,。!?; ]{1,5})")
 _IN_A_ROW = re.compile(r"(重庆|外地)\1+")
 
 
@@ -37,13 +39,18 @@ class _Names:
 def circumstance_grams(text: str) -> list[str]:
     """Return the character n-grams of a text (normal form), places read; then people read, and how many there are.
 
+    What a text denies (「不是集体户」) counts apart from what it says.
+
     >>> circumstance_grams("四川成都")[:5]
     ['^', '外', '地', '$', '^外']
     """
     places, people = _places(), _people()
     plain = _IN_A_ROW.sub(r"\1", places.read(text))
+    denied = [words for _, words in _DENIED.findall(plain)]
+    plain = _DENIED.sub(r"\1", plain)
     return [
         *char_grams(plain),
+        *(f"d:{gram}" for words in denied for gram in char_grams(words)),
         *(f"k:{gram}" for gram in char_grams(people.read(plain), 2)),
         f"n:{len(people.found_in(plain))}",
     ]

@@ -41,7 +41,8 @@ def questions_by_city(known: Knowledge) -> dict[City, dict[str, set[str]]]:
     """Return city → folded question → the entries that it stands under, in any list."""
     found: dict[City, dict[str, set[str]]] = {city: defaultdict(set) for city in CITIES}
     for entry in known.entries.values():
-        branches = [q for questions in entry.similar.branches.values() for q in questions]
+        named = (*entry.similar.branches.values(), *entry.similar.contrasts.values())
+        branches = [q for questions in named for q in questions]
         for question in (entry.question, *entry.similar_questions, *branches, *entry.similar.undecided):
             found[entry.city][fold(question)].add(entry.id)
     return found

@@ -85,6 +85,26 @@ def test_branch_is_decided_by_the_words_or_not_at_all(
 
 
 @pytest.mark.parametrize(
+    ("entry_id", "text", "branches_allowed"),
+    [
+        ("cq-01", "没有手机,只有电脑,从哪里进子女信息维护", {"computer", None}),
+        ("cq-01", "没有电脑,只有手机,从哪里进子女信息维护", {"phone", None}),
+        ("qd-b03", "我们不是集体户,报名儿童怎么是别人家的孩子", {"account_wrong", None}),
+        ("qd-b12", "孩子没超过三个,一个号怎么报", {"up_to_three", None}),
+        ("cq-07", "房子不是我老公的,是我的,我登的号,选查询还是核验", {"holder_owns", None}),
+        ("cq-07", "不是我的房子是我婆婆的,我登的", {"other_owns", None}),
+        ("cq-10", "孩子不是在外地生的,就在重庆生的,刷脸没有", {"born_here", None}),
+        ("cq-19", "图片传错了,办件是审核状态,还能撤回重传吗", {"in_review", None}),
+        ("cq-19", "不是审核,是待审核,图传错了能撤不", {"waiting", None}),
+    ],
+)
+def test_what_is_denied_names_no_branch(
+    branches: BranchJudge, entry_id: str, text: str, branches_allowed: set[str | None]
+) -> None:
+    assert branches.decide(entry_id, normalise(text)) in branches_allowed
+
+
+@pytest.mark.parametrize(
     ("held_out", "certain"),
     [
         ([("a", "a", 0.9)] * 40, LEAST),
