@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core import clock
@@ -28,6 +28,7 @@ from escalation.incidents import (
     INCIDENTS,
     LINKS,
     TEXTS,
+    UNSORTED,
     Incident,
     Matter,
     columns_of,
@@ -101,9 +102,10 @@ class IncidentDesk:
         groups = (TICKETS.c.city, TICKETS.c.district, TICKETS.c.entry, topic)
         since = now - timedelta(minutes=self.piling.minutes)
         lately = (TICKETS.c.created_at >= since, TICKETS.c.settled_at.is_(None), TICKETS.c.district.is_not(None))
+        sorted_ = or_(TICKETS.c.entry.is_not(None), TICKETS.c.topic != UNSORTED)
         number = func.count().label("number")
         facts = (func.max(TICKETS.c.topic).label("topic"), number, func.min(TICKETS.c.created_at).label("since"))
-        piled = select(*groups[:3], *facts).where(*lately, *reach.where()).group_by(*groups)
+        piled = select(*groups[:3], *facts).where(*lately, sorted_, *reach.where()).group_by(*groups)
         piled = piled.having(number >= self.piling.tickets).order_by(number.desc(), TICKETS.c.district).limit(_SHOWN)
         with self._engine.connect() as connection:
             rows = connection.execute(piled).all()
@@ -116,9 +118,15 @@ class IncidentDesk:
 
         Raises:
             ConflictError: one is open for the same matter.
-            MalformedRequestError: a ticket is named that the caller may not see or that is of another place.
+            MalformedRequestError: a ticket is named that the caller may not see or that is of another place; or none is
+                named, and the matter is neither an answer nor a topic.
         """
         now, matter = clock.now(), new.matter
+        if matter.unsorted and new.ticket_ids is None:
+            raise MalformedRequestError(
+                "没有对应的官方问答或主题，系统不知道哪些工单属于同一事件，请逐个选出工单。",
+                fields={"body.ticket_ids": "required without entry and topic"},
+            )
         since = now if new.ticket_ids is not None else now - timedelta(minutes=self.piling.minutes)
         title, text = mask_personal_data(new.title), mask_personal_data(new.text)
         incident = Incident(str(uuid.uuid4()), matter, title, text, "open", 1, by.id, now, since)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, false, or_, select
 
 from core.scope import City
 from escalation.rows import TICKETS
@@ -23,9 +23,16 @@ INCIDENTS, TEXTS, LINKS = (
 )  # fmt: skip
 
 
+UNSORTED = "other"
+"""The topic of a ticket that is about no official answer: such tickets have nothing in common that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What an incident is about: reports of one official answer or, without one, of a topic, in a district or city."""
+    """What an incident is about: reports of one official answer or, without one, of a topic, in a district or city.
+
+    An incident without answer and topic (`UNSORTED`) covers nothing but the tickets that people name.
+    """
 
     city: City
     district: str | None
@@ -37,13 +44,22 @@ class Matter:
         """The same for the same matter."""
         return f"{self.city}/{self.district or ''}/{self.entry or self.topic}"
 
+    @property
+    def unsorted(self) -> bool:
+        """Whether nothing is known by which another report would belong here."""
+        return not self.entry and self.topic == UNSORTED
+
     def covers(self, other: Matter) -> bool:
         """Whether a report about `other` belongs here; a topic takes in the reports of all its official answers."""
         where = self.city == other.city and self.district in (None, other.district)
+        if self.unsorted:
+            return False
         return where and (self.entry == other.entry if self.entry else self.topic == other.topic)
 
     def where(self) -> list[ColumnElement[bool]]:
         """Return what the row of a ticket that is covered must fulfil."""
+        if self.unsorted:
+            return [false()]
         found = [TICKETS.c.city == self.city]
         found += [TICKETS.c.district == self.district] if self.district else []
         return [*found, TICKETS.c.entry == self.entry if self.entry else TICKETS.c.topic == self.topic]

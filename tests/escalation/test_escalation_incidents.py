@@ -24,7 +24,7 @@ from core.errors import (
 from core.scope import Scope
 from escalation.desk import Draft, TicketDesk
 from escalation.incident_desk import NewIncident, Proposal
-from escalation.incidents import Incident, Matter, nearest
+from escalation.incidents import UNSORTED, Incident, Matter, nearest
 from escalation.listing import Reach
 from escalation.outbox import Outbox
 from escalation.purge import purge_tickets
@@ -103,6 +103,21 @@ class TestProposing:
         pile(desk, 5, entry=None, topic="login_trouble")
         matter = Matter("chongqing", "渝北区", "login_trouble")
         assert desk.incidents.proposals(Reach(), NOW) == [Proposal(matter, 5, NOW)]
+
+    def test_tickets_of_which_nothing_in_common_is_known_are_no_failure(self, desk: TicketDesk) -> None:
+        pile(desk, 8, entry=None, topic=UNSORTED)
+        assert desk.incidents.proposals(Reach(), NOW) == []
+
+    def test_an_incident_of_no_topic_is_of_the_chosen_tickets_alone(self, desk: TicketDesk) -> None:
+        matter = Matter("chongqing", "渝北区", UNSORTED)
+        chosen, other = (made(desk, key, entry=None, topic=UNSORTED) for key in ("chosen", "other"))
+        with pytest.raises(MalformedRequestError, match="逐个选出工单"):
+            opened(desk, matter)
+        incident = opened(desk, matter, ticket_ids=(chosen.id,))
+        later = made(desk, "later", entry=None, topic=UNSORTED)
+        tell_all(desk)
+        assert [told(desk, one) for one in (chosen, other, later)] == [["刷脸系统正在抢修。"], [], []]
+        assert not incident.matter.covers(matter)
 
     def test_a_proposal_stays_within_its_reach(self, desk: TicketDesk) -> None:
         pile(desk, 5)
