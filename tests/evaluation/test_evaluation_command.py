@@ -44,6 +44,15 @@ def test_a_figure_below_its_floor_is_named_and_exits_1(desk: TinyDesk, tmp_path:
     assert CliRunner().invoke(app, [written(tmp_path, RIGHT), "--url", desk.url, "--floors"]).exit_code == 0
 
 
+def test_a_floor_that_the_development_set_no_longer_measures_is_named(
+    desk: TinyDesk, tmp_path: Path, app: typer.Typer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.evaluate.DEVELOPMENT", tmp_path / "set.jsonl")
+    done = CliRunner().invoke(app, [written(tmp_path, RIGHT), "--url", desk.url, "--floors"])
+    assert done.exit_code == 1
+    assert "below its floor: two_in_one.correct (two in one: both answered): not measured" in done.stderr
+
+
 def test_report_and_comparison_are_written(desk: TinyDesk, tmp_path: Path, app: typer.Typer) -> None:
     first = [written(tmp_path, RIGHT), "--url", desk.url, "--report", str(tmp_path / "a")]
     assert CliRunner().invoke(app, first).exit_code == 0

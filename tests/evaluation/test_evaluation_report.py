@@ -106,6 +106,16 @@ def test_floors_are_missed_from_their_side_and_unmeasured_ones_are_not() -> None
     assert not checked["two_in_one.correct"].missed
 
 
+def test_a_figure_that_was_needed_and_not_measured_is_missed() -> None:
+    nothing = Result(run={}, figures={}, kinds={}, rows=[])
+    checked = check_floors(nothing, load_floors(), needed=True)
+    assert [one for one in checked if not one.missed] == []
+    assert "not measured" in str(checked[0])
+    measured = {one.floor.name: one.missed for one in check_floors(result_of(SAID), load_floors(), needed=True)}
+    assert measured["two_in_one.correct"]
+    assert not measured["intents.right"]
+
+
 def test_a_target_is_never_easier_than_its_floor() -> None:
     for floor in load_floors():
         assert floor.target <= floor.floor if floor.better == "lower" else floor.target >= floor.floor, floor.name
