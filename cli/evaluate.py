@@ -6,22 +6,26 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
 
-from core.errors import HelpdeskError
+from core.errors import HelpdeskError, ModelMissingError
 from core.settings import Settings, settings
 from evaluation.baselines import Baseline, run_baselines
 from evaluation.compare import Comparison, compare
 from evaluation.floors import Checked, check_floors, load_floors
+from evaluation.inside import candidates_of, reading_figures
 from evaluation.peers.report import Kept, inputs_of, load_kept
 from evaluation.questions import DEVELOPMENT, SETS, Question, QuestionSetError, load_questions
-from evaluation.report import write_report
+from evaluation.report import RESULT, misses, write_report
 from evaluation.results import Result, ResultError, branch_labels, config_of, load_result, make_result
 from evaluation.run import Manners, ask_all
 from knowledge.loader import Knowledge, load_knowledge
+
+if TYPE_CHECKING:
+    from retrieval.retriever import Retriever
 
 FLOOR_MISSED, UNUSABLE, NO_SERVICE = 1, 2, 3
 
@@ -51,14 +55,18 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
     try:
         knowledge = load_knowledge()
         questions = load_questions(file, knowledge.entries)
-        earlier = load_result(against) if against else None
+        earlier = load_result(against) if against else _last_result(report)
         result = _result(questions, knowledge, url, at_once)
+        retriever = _retriever(knowledge) if report or baselines else None
+        if retriever:
+            result.figures.update(reading_figures(questions, retriever))
         checked = check_floors(result, load_floors(), needed=_is_development(file))
         comparison = compare(earlier, result) if earlier else None
-        compared = _baselines(questions, knowledge) if baselines else []
+        compared = _baselines(questions, knowledge, retriever) if baselines else []
         if report:
             peers = _peers(file, questions, knowledge) if baselines else None
-            page = write_report(result, report, checked, compared, comparison, peers=peers)
+            seen = _seen(result, retriever) if retriever else {}
+            page = write_report(result, report, checked, compared, comparison, peers=peers, candidates=seen)
             typer.echo(f"report: {page}", err=True)
     except (QuestionSetError, ResultError) as error:
         typer.echo(str(error), err=True)
@@ -106,11 +114,36 @@ def _result(questions: Sequence[Question], knowledge: Knowledge, url: str | None
     return make_result(questions, replies, branch_labels(knowledge), run)
 
 
-def _baselines(questions: Sequence[Question], knowledge: Knowledge) -> list[Baseline]:
+def _last_result(report: Path | None) -> Result | None:
+    """Return the result that the report's folder still has from the last run, or None."""
+    if report is None or not (report / RESULT).exists():
+        return None
+    try:
+        return load_result(report / RESULT)
+    except ResultError as error:
+        typer.echo(f"not compared with the last run: {error}", err=True)
+        return None
+
+
+def _retriever(knowledge: Knowledge) -> Retriever | None:
+    """Return this installation's retrieval, or None where it is not trained, as when another service is asked."""
     from retrieval.retriever import load_retriever
 
+    try:
+        return load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
+    except ModelMissingError as error:
+        typer.echo(f"without candidates and figures of normalising: {error}", err=True)
+        return None
+
+
+def _seen(result: Result, retriever: Retriever) -> dict[str, list[str]]:
+    """Return what the judge saw of each question that is shown as missed."""
+    missed = [row.question for found in misses(result.rows).values() for row, _ in found]
+    return {question.key: candidates_of(question, retriever) for question in missed}
+
+
+def _baselines(questions: Sequence[Question], knowledge: Knowledge, retriever: Retriever | None) -> list[Baseline]:
     typer.echo("training the simpler methods", err=True)
-    retriever = load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
     return run_baselines(knowledge, questions, retriever)
 
 

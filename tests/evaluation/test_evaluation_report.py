@@ -77,6 +77,12 @@ def test_misses_come_gravest_first_and_what_went_well_is_not_among_them() -> Non
     ]
 
 
+def test_a_right_answer_with_another_beside_it_is_named_too() -> None:
+    said = reply("answer", answer("cq-10"), answer("cq-06"))
+    found = misses(result_of([said], ASKED[:1]).rows)
+    assert [reason for _, reason in found["extra_answer"]] == ["answer; confidence 0.90; answered cq-10, cq-06"]
+
+
 def test_a_report_of_nothing_wrong_builds_too(tmp_path: Path) -> None:
     page = write_report(result_of(SAID[4:], ASKED[4:]), tmp_path)
     assert "<p>None.</p>" in page.read_text(encoding="utf-8")
