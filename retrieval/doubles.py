@@ -50,10 +50,11 @@ _SearchAll = Callable[[Sequence[str]], list[Judgement]]
 
 
 class DoubleConfig(BaseModel):
-    """The weights that `helpdesk tune` wrote; a message is two questions from `threshold` on, in [0, 1]."""
+    """What `helpdesk tune` wrote: weights and run; a message is two questions from `threshold` on, in [0, 1]."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    run: dict[str, str | int | float]
     features: tuple[str, ...]
     weights: tuple[float, ...]
     bias: float
