@@ -6,22 +6,26 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
 
-from core.errors import HelpdeskError
+from core.errors import HelpdeskError, ModelMissingError
 from core.settings import Settings, settings
 from evaluation.baselines import Baseline, run_baselines
 from evaluation.compare import Comparison, compare
 from evaluation.floors import Checked, check_floors, load_floors
+from evaluation.inside import candidates_of, reading_figures
 from evaluation.peers.report import Kept, inputs_of, load_kept
-from evaluation.questions import DEVELOPMENT, Question, QuestionSetError, load_questions
-from evaluation.report import write_report
+from evaluation.questions import DEVELOPMENT, SETS, Question, QuestionSetError, load_questions
+from evaluation.report import RESULT, misses, write_report
 from evaluation.results import Result, ResultError, branch_labels, config_of, load_result, make_result
 from evaluation.run import Manners, ask_all
 from knowledge.loader import Knowledge, load_knowledge
+
+if TYPE_CHECKING:
+    from retrieval.retriever import Retriever
 
 FLOOR_MISSED, UNUSABLE, NO_SERVICE = 1, 2, 3
 
@@ -37,7 +41,9 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
     report: Annotated[
         Path | None, typer.Option(help="Folder for the HTML report, its pictures and result.json.")
     ] = None,
-    floors: Annotated[bool, typer.Option("--floors", help="Exit 1 if a figure is below its floor.")] = False,
+    floors: Annotated[
+        bool, typer.Option("--floors", help="Exit 1 if a figure is below its floor, or not there on our own sets.")
+    ] = False,
     baselines: Annotated[bool, typer.Option("--baselines", help="Show other methods beside our retrieval.")] = False,
     against: Annotated[Path | None, typer.Option(help="An earlier result.json to compare with.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=16, help="Questions in flight at the same time.")] = 4,
@@ -49,14 +55,18 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
     try:
         knowledge = load_knowledge()
         questions = load_questions(file, knowledge.entries)
-        earlier = load_result(against) if against else None
+        earlier = load_result(against) if against else _last_result(report)
         result = _result(questions, knowledge, url, at_once)
-        checked = check_floors(result, load_floors())
+        retriever = _retriever(knowledge) if report or baselines else None
+        if retriever:
+            result.figures.update(reading_figures(questions, retriever))
+        checked = check_floors(result, load_floors(), needed=_is_development(file))
         comparison = compare(earlier, result) if earlier else None
-        compared = _baselines(questions, knowledge) if baselines else []
+        compared = _baselines(questions, knowledge, retriever) if baselines else []
         if report:
             peers = _peers(file, questions, knowledge) if baselines else None
-            page = write_report(result, report, checked, compared, comparison, peers=peers)
+            seen = _seen(result, retriever) if retriever else {}
+            page = write_report(result, report, checked, compared, comparison, peers=peers, candidates=seen)
             typer.echo(f"report: {page}", err=True)
     except (QuestionSetError, ResultError) as error:
         typer.echo(str(error), err=True)
@@ -104,17 +114,47 @@ def _result(questions: Sequence[Question], knowledge: Knowledge, url: str | None
     return make_result(questions, replies, branch_labels(knowledge), run)
 
 
-def _baselines(questions: Sequence[Question], knowledge: Knowledge) -> list[Baseline]:
+def _last_result(report: Path | None) -> Result | None:
+    """Return the result that the report's folder still has from the last run, or None."""
+    if report is None or not (report / RESULT).exists():
+        return None
+    try:
+        return load_result(report / RESULT)
+    except ResultError as error:
+        typer.echo(f"not compared with the last run: {error}", err=True)
+        return None
+
+
+def _retriever(knowledge: Knowledge) -> Retriever | None:
+    """Return this installation's retrieval, or None where it is not trained, as when another service is asked."""
     from retrieval.retriever import load_retriever
 
+    try:
+        return load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
+    except ModelMissingError as error:
+        typer.echo(f"without candidates and figures of normalising: {error}", err=True)
+        return None
+
+
+def _seen(result: Result, retriever: Retriever) -> dict[str, list[str]]:
+    """Return what the judge saw of each question that is shown as missed."""
+    missed = [row.question for found in misses(result.rows).values() for row, _ in found]
+    return {question.key: candidates_of(question, retriever) for question in missed}
+
+
+def _baselines(questions: Sequence[Question], knowledge: Knowledge, retriever: Retriever | None) -> list[Baseline]:
     typer.echo("training the simpler methods", err=True)
-    retriever = load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
     return run_baselines(knowledge, questions, retriever)
 
 
 def _peers(file: Path, questions: Sequence[Question], knowledge: Knowledge) -> Kept | None:
     """Return the kept figures of Rasa alone; they are of the development set and belong beside no other."""
-    return load_kept(inputs_of(knowledge, questions)) if file.resolve() == DEVELOPMENT else None
+    return load_kept(inputs_of(knowledge, questions)) if _is_development(file) else None
+
+
+def _is_development(file: Path) -> bool:
+    """Whether these are the development sets, which the floors were set on."""
+    return file.resolve() in (DEVELOPMENT, SETS)
 
 
 def _as_json(
@@ -142,7 +182,7 @@ def _as_text(
         + "  ".join(f"{key} {share:.1%}" for key, share in shares.items() if key != "questions")
         for name, shares in result.figures.items()
     ]
-    lines += ["", *(f"{_mark(one)} {one}" for one in checked if one.value is not None)]
+    lines += ["", *(f"{_mark(one)} {one}" for one in checked if one.value is not None or one.missed)]
     lines += [f"{one.name}: forced {one.forced:.1%}, at 5 % false answers {one.guarded:.1%}" for one in baselines]
     return "\n".join([*lines, *([str(comparison)] if comparison else [])])
 

@@ -99,6 +99,12 @@ def _explain_city(page: Console, models: _Models, plain: str, before: str | None
     if before:
         final = retriever.search_in_context(alone, before, city)
         page.print("read with the message before" if final is not alone else "read alone")
+    two = retriever.search_double(alone, city)
+    if two:
+        page.print(
+            "[bold]decision: answer both[/bold] " + " | ".join(f"{one.best} {one.confidence:.3f}" for one in two)
+        )
+        return
     page.print(f"[bold]decision: {final.decision}[/bold] {final.best or ''} {final.confidence:.3f}")
     if final.best:
         page.print(f"branch: {models.branches.decide(final.best, plain) or 'not decided by the words'}")

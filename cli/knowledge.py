@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+import yaml
 
 from core.settings import ROOT
-from knowledge.loader import load_knowledge
+from knowledge.loader import Knowledge, load_knowledge
 from knowledge.nlu import write_nlu
 
 knowledge = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The published Q&A.")
@@ -17,13 +19,18 @@ NLU_FOLDER = ROOT / "bot/data/nlu"
 
 @knowledge.command()
 def check() -> None:
-    """Prove every answer equal to its source; exit 2 with file, entry and reason if one is not."""
+    """Prove every answer equal to its source; exit 2 with file, entry and reason if one is not.
+
+    Says as well if the questions have moved far from those that the judges were tuned on.
+    """
     known = load_knowledge()
     similar = sum(len(entry.similar_questions) for entry in known.entries.values())
     typer.echo(
         f"{len(known.entries)} entries equal their sources; "
         f"{similar} similar questions, {len(known.near_misses)} near misses"
     )
+    for line in _drifted(known):
+        typer.echo(line)
 
 
 @knowledge.command("list")
@@ -39,3 +46,16 @@ def nlu() -> None:
     """Write Rasa's examples of the topic intents from the entries."""
     for path in write_nlu(load_knowledge(), NLU_FOLDER):
         typer.echo(path.relative_to(ROOT))
+
+
+def _drifted(known: Knowledge) -> Iterator[str]:
+    """Yield a line for each judge that was tuned on questions which have moved far since."""
+    from retrieval.doubles import DOUBLE_FILE
+    from retrieval.drift import FAR, counts_of, drift
+    from retrieval.judge import JUDGE_FILE
+
+    counts = counts_of(known)
+    for path in (JUDGE_FILE, DOUBLE_FILE):
+        moved = drift(yaml.safe_load(path.read_text(encoding="utf-8"))["run"], counts)
+        if far := [f"{name} {share:+.0%}" for name, share in moved.items() if abs(share) > FAR]:
+            yield f"{path.relative_to(ROOT)}: tuned on other questions ({', '.join(far)}): run `helpdesk tune`"

@@ -33,15 +33,19 @@ class Floor(BaseModel):
 
 
 class Checked(BaseModel):
-    """A figure beside its floor and target; `value` is None where the questions say nothing of it."""
+    """A figure beside its floor and target; `value` is None where the questions say nothing of it.
+
+    `needed`: whether the questions must say something of it, so that a kind that was renamed switches no floor off.
+    """
 
     floor: Floor
     value: float | None
+    needed: bool = False
 
     @property
     def missed(self) -> bool:
-        """Whether the figure is below its floor."""
-        return self.value is not None and not self._reaches(self.floor.floor)
+        """Whether the figure is below its floor, or was needed and not measured."""
+        return self.needed if self.value is None else not self._reaches(self.floor.floor)
 
     @property
     def reached(self) -> bool:
@@ -70,10 +74,16 @@ def load_floors(path: Path = FLOORS_FILE) -> list[Floor]:
         raise FloorsError(f"{path}: not a list of floors: {error}") from error
 
 
-def check_floors(result: Result, floors: Sequence[Floor]) -> list[Checked]:
-    """Put each figure beside its floor, in the floors' order."""
+def check_floors(result: Result, floors: Sequence[Floor], *, needed: bool = False) -> list[Checked]:
+    """Put each figure beside its floor, in the floors' order.
+
+    Args:
+        result: the evaluation.
+        floors: what it may not fall under.
+        needed: whether every floor must be measured; true of the development sets, which the floors were set on.
+    """
     figures: dict[str, Any] = {**result.figures, "kinds": result.kinds}
-    return [Checked(floor=floor, value=_value(figures, floor.name)) for floor in floors]
+    return [Checked(floor=floor, value=_value(figures, floor.name), needed=needed) for floor in floors]
 
 
 def _value(figures: dict[str, Any], name: str) -> float | None:

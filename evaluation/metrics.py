@@ -40,17 +40,26 @@ class BranchVerdict(StrEnum):
 
 
 class Judged(NamedTuple):
-    """A question with its verdicts; `branch` is None where the question says nothing of branches."""
+    """A question with its verdicts; `branch` is None where the question says nothing of branches.
+
+    `extra`: whether a single question got an answer beside the one that it asked for.
+    """
 
     question: Question
     verdict: Verdict
     branch: BranchVerdict | None
+    extra: bool = False
 
 
 WITH_CITY = "answerable_with_city"
-_NAMES = (Group.ANSWERABLE.value, WITH_CITY, *(group.value for group in Group if group is not Group.ANSWERABLE))
+NOT_ANSWERED_AFTER = "unanswerable_follow_up"
+_NAMES = (
+    *(Group.ANSWERABLE.value, WITH_CITY, Group.TWO_IN_ONE.value, Group.FOLLOW_UP.value),
+    *(Group.UNANSWERABLE.value, NOT_ANSWERED_AFTER, Group.INTENTS.value),
+)
 _VERDICTS_OF: Mapping[str, tuple[Verdict, ...]] = {
     Group.UNANSWERABLE: (Verdict.FALSE_ANSWER, Verdict.CLARIFIED, Verdict.DECLINED),
+    NOT_ANSWERED_AFTER: (Verdict.FALSE_ANSWER, Verdict.CLARIFIED, Verdict.DECLINED),
     Group.INTENTS: (Verdict.RIGHT, Verdict.OTHER_KIND),
 }
 _ANSWERABLE_VERDICTS = (Verdict.CORRECT, Verdict.CLARIFIED, Verdict.WRONG, Verdict.MISSED)
@@ -65,7 +74,13 @@ def judge(question: Question, reply: Reply, labels: Labels | None = None) -> Jud
         labels: (entry id, branch's label) → branch id, for services that show labels.
     """
     branch = judge_branch(question, reply, labels or {}) if question.has_branch else None
-    return Judged(question, _verdict(question, reply), branch)
+    return Judged(question, _verdict(question, reply), branch, _has_extra(question, reply))
+
+
+def _has_extra(question: Question, reply: Reply) -> bool:
+    """Whether an answerable single question was taken for two and got an answer that it did not ask for."""
+    single = question.group is Group.ANSWERABLE and reply.kind == "answer"
+    return single and any(answer.entry_id not in question.expect for answer in reply.answers[1:])
 
 
 def _verdict(question: Question, reply: Reply) -> Verdict:
@@ -115,21 +130,36 @@ def group_figures(judged: Iterable[Judged]) -> dict[str, Shares]:
     """Return group → {"questions": count, verdict: share …}; groups without a question are left out.
 
     `answerable_with_city` is the part of `answerable` whose city was given: without one, asking for it is often the
-    best that can be done, and that is clarified, not correct.
+    best that can be done, and that is clarified, not correct. `unanswerable_follow_up` is the part of `unanswerable`
+    that came after another message, which a help desk is tempted to lean on. `extra_answer` is the share of answerable
+    single questions that were taken for two; it says nothing of the first answer, which is judged as ever.
     """
     counts: dict[str, Counter[Verdict]] = defaultdict(Counter)
     branches: Counter[BranchVerdict] = Counter()
+    extra = 0
     for one in judged:
-        counts[one.question.group][one.verdict] += 1
-        if one.question.group is Group.ANSWERABLE and one.question.city:
-            counts[WITH_CITY][one.verdict] += 1
+        for name in _names_of(one.question):
+            counts[name][one.verdict] += 1
         branches.update([one.branch] if one.branch else [])
+        extra += one.extra
     found = [name for name in _NAMES if name in counts]
     figures = {name: _shares(counts[name], _VERDICTS_OF.get(name, _ANSWERABLE_VERDICTS)) for name in found}
+    if single := figures.get(Group.ANSWERABLE):
+        single["extra_answer"] = round(extra / single["questions"], 4)
     for shares in figures.values():
         if "correct" in shares:
             shares["correct_or_clarified"] = round(shares["correct"] + shares["clarified"], 4)
     return {**figures, **({"branches": _shares(branches, tuple(BranchVerdict))} if branches else {})}
+
+
+def _names_of(question: Question) -> list[str]:
+    """Return the figures that a question counts for: its group and, where it is of one, a part of it."""
+    part: str | None = None
+    if question.group is Group.ANSWERABLE and question.city:
+        part = WITH_CITY
+    elif question.group is Group.UNANSWERABLE and question.context:
+        part = NOT_ANSWERED_AFTER
+    return [question.group.value, *([part] if part else [])]
 
 
 def kind_figures(judged: Iterable[Judged]) -> dict[str, dict[str, Shares]]:

@@ -20,9 +20,11 @@ from evaluation.results import Result, Row, first_choices, singles
 
 PAGE = "index.html"
 RESULT = "result.json"
+PREVIOUS = "previous.json"
 CITY_ASKED = "city?"
 _SECTIONS: Mapping[str, int] = {
-    name: i for i, name in enumerate(("wrong", "false_answer", "missed", "other_kind", "branch", "clarified"))
+    name: i
+    for i, name in enumerate(("wrong", "false_answer", "missed", "other_kind", "branch", "extra_answer", "clarified"))
 }
 
 
@@ -34,6 +36,7 @@ def write_report(
     comparison: Comparison | None = None,
     *,
     peers: Kept | None = None,
+    candidates: Mapping[str, Sequence[str]] | None = None,
 ) -> Path:
     """Write everything into `folder` and return the page.
 
@@ -44,8 +47,13 @@ def write_report(
         baselines: simpler methods on the same questions, ours in-process among them.
         comparison: this result against an earlier one.
         peers: the kept figures of Rasa alone; they are marked where they are of older data.
+        candidates: question's key → what the judge saw, shown with the misses.
+
+    The result that was there before is kept beside it as `previous.json`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / RESULT).exists():
+        (folder / RESULT).replace(folder / PREVIOUS)
     result.save(folder / RESULT)
     _draw(result, folder, baselines)
     template = _templates().get_template("report.html.jinja")
@@ -56,6 +64,7 @@ def write_report(
         peers=peers,
         comparison=comparison,
         misses=misses(result.rows),
+        candidates=candidates or {},
     )
     (folder / PAGE).write_text(page, encoding="utf-8")
     return folder / PAGE
@@ -63,7 +72,7 @@ def write_report(
 
 def misses(rows: Sequence[Row]) -> dict[str, list[tuple[Row, str]]]:
     """Return section → (row, reason) of everything that did not end as wished, gravest section first."""
-    found = sorted((row for row in rows if not row.good), key=lambda row: _SECTIONS[_section(row)])
+    found = sorted((row for row in rows if not row.good or row.extra), key=lambda row: _SECTIONS[_section(row)])
     return {name: [(row, reason_of(row)) for row in part] for name, part in groupby(found, key=_section)}
 
 
@@ -87,6 +96,8 @@ def _answer(entry_id: str, branch: str | None) -> str:
 
 
 def _section(row: Row) -> str:
+    if row.good:
+        return "extra_answer"
     fine = row.verdict in (Verdict.CORRECT, Verdict.RIGHT, Verdict.DECLINED)
     return "branch" if fine and row.branch is not BranchVerdict.RIGHT else row.verdict.value
 

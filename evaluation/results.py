@@ -27,7 +27,7 @@ class ResultError(HelpdeskError):
 
 
 class Row(BaseModel):
-    """One question with what was said and how it is judged."""
+    """One question with what was said and how it is judged; `extra`: answered with more than it asked."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,6 +35,7 @@ class Row(BaseModel):
     reply: Reply
     verdict: Verdict
     branch: BranchVerdict | None = None
+    extra: bool = False
 
     @property
     def good(self) -> bool:
@@ -117,7 +118,7 @@ def config_of(knowledge: Knowledge, root: Path = ROOT) -> dict[str, Any]:
 
 
 def _row(judged: Judged, reply: Reply) -> Row:
-    return Row(question=judged.question, reply=reply, verdict=judged.verdict, branch=judged.branch)
+    return Row(question=judged.question, reply=reply, verdict=judged.verdict, branch=judged.branch, extra=judged.extra)
 
 
 def _hash(path: Path) -> str:

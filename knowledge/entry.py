@@ -79,10 +79,19 @@ class Similar(_Strict):
 
 
 class Facets(_Strict):
-    """What an answer tells and what one could expect it to tell but it does not."""
+    """What an answer tells and what one could expect it to tell but it does not.
 
-    covers: tuple[str, ...]
-    leaves_open: tuple[str, ...]
+    Writers of similar questions go by the first, writers of near misses by the second.
+    """
+
+    covers: tuple[str, ...] = Field(min_length=1)
+    leaves_open: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _nothing_is_both(self) -> Facets:
+        if both := set(self.covers) & set(self.leaves_open):
+            raise ValueError(f"covered and left open at once: {sorted(both)}")
+        return self
 
 
 class Entry(_Strict):

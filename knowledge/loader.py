@@ -1,7 +1,7 @@
 """Load the knowledge and prove it: every answer equal to its source, every id known once.
 
 Files: `documents.yml`, `entry-ids.tsv` (the fixed ids), `sources/`, `entries/<city>/<topic>.yml`,
-`similar/<id>.yml`, `facets/<id>.yml`, `near_misses/*.yml`, `follow_ups/*.yml`.
+`similar/<id>.yml`, `facets/<id>.yml` (every entry has one), `near_misses/*.yml`, `follow_ups/*.yml`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from knowledge.importer import Published, read_published, squeeze, tidy
 FOLDER = Path(__file__).parent
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _M = TypeVar("_M", bound=BaseModel)
+COVERED = 0.45
+"""Share of a facet's characters that its entry must have; 7 of 8 facets of other entries have fewer, or no pair."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def load_knowledge(folder: Path = FOLDER) -> Knowledge:
         if entry.id in entries:
             raise KnowledgeError(f"{path}: {entry.id}: this id stands twice")
         _prove(path, entry, ids, documents, published)
+        _prove_facets(path, entry)
         entries[entry.id] = entry
     if missing := sorted(set(ids) - set(entries)):
         raise KnowledgeError(f"{folder / 'entries'}: {', '.join(missing)}: published, but there is no such entry")
@@ -175,6 +178,23 @@ def _prove(
     for name, ours, theirs in (("question", entry.question, source.question), ("answer", entry.answer, source.answer)):
         if ours != theirs or ours != tidy(ours):
             fail(f"the {name} is not the source's: {_first_difference(squeeze(ours), squeeze(theirs))}")
+
+
+def _prove_facets(path: Path, entry: Entry) -> None:
+    if entry.facets is None:
+        raise KnowledgeError(f"{path}: {entry.id}: its facets are missing: write facets/{entry.id}.yml")
+    if unfounded := [facet for facet in entry.facets.covers if not _covers(entry, facet)]:
+        raise KnowledgeError(f"{path}: {entry.id}: facets: covers what the entry does not say: {unfounded}")
+
+
+def _covers(entry: Entry, facet: str) -> bool:
+    """Whether the words of a facet come from question and answer: most of its characters, and a pair of them at least.
+
+    A facet puts the answer in other words, so that this finds what is made up or stands in another entry's file.
+    """
+    words, source = squeeze(facet), squeeze(entry.question + entry.answer)
+    known = sum(character in source for character in words)
+    return known >= COVERED * len(words) and any(words[i : i + 2] in source for i in range(len(words) - 1))
 
 
 def _first_difference(ours: str, theirs: str) -> str:

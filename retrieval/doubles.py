@@ -50,8 +50,9 @@ _SearchAll = Callable[[Sequence[str]], list[Judgement]]
 
 
 class DoubleConfig(Logistic):
-    """The weights that `helpdesk tune` wrote; a message is two questions from `threshold` on, in [0, 1]."""
+    """What `helpdesk tune` wrote: weights and run; a message is two questions from `threshold` on, in [0, 1]."""
 
+    run: dict[str, str | int | float]
     threshold: float = Field(ge=0, le=1)
 
 

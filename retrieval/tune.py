@@ -47,7 +47,9 @@ FALSE_FOLLOW_UPS = 0.12  # of the follow-ups without an answer
 FALSE_FOLLOW_QUESTIONS = 0.12
 _PARTS = 8  # of the follow-ups, each judged by what the others taught
 
-_NO_DOUBLE = DoubleConfig(features=DOUBLE_FEATURES, weights=(0.0,) * len(DOUBLE_FEATURES), bias=0.0, threshold=1.0)
+_NO_DOUBLE = DoubleConfig(
+    run={}, features=DOUBLE_FEATURES, weights=(0.0,) * len(DOUBLE_FEATURES), bias=0.0, threshold=1.0
+)
 
 
 @dataclass
@@ -173,12 +175,13 @@ def held_out_splits(folds: Sequence[Fold], judge: Judge, *, seed: int = 7) -> He
     return found
 
 
-def fit_double(held: HeldOutSplits) -> DoubleConfig:
+def fit_double(held: HeldOutSplits, run: dict[str, str | int | float]) -> DoubleConfig:
     """Fit what tells two questions in one message from one, and choose its threshold."""
     rows = np.array(held.features)
     scale = rows.std(0) + 1e-6
     model = LogisticRegression(max_iter=1000).fit(rows / scale, held.double)
     config = DoubleConfig(
+        run={**run, "singles": held.singles, "splits": len(held.double), "doubles": sum(held.double)},
         features=DOUBLE_FEATURES,
         weights=_row(model.coef_[0] / scale),
         bias=round(float(model.intercept_[0]), 5),
@@ -239,9 +242,10 @@ def tune(knowledge: Knowledge, progress: Progress) -> tuple[JudgeConfig, DoubleC
         held = held_out_features(folds)
         counts = {"held_out_questions": len(held.near_miss), "near_misses": int(held.near_miss.sum())}
         progress("judge")
-        config = fit_judge(held, {"knowledge": knowledge.digest, "folds": FOLDS, **counts})
+        run: dict[str, str | int | float] = {"knowledge": knowledge.digest, "folds": FOLDS, **counts}
+        config = fit_judge(held, run)
         progress("two in one")
-        double = fit_double(held_out_splits(folds, Judge(config)))
+        double = fit_double(held_out_splits(folds, Judge(config)), run)
         _write(JUDGE_FILE, config)
         _write(DOUBLE_FILE, double)
         train_retrieval(knowledge, Path(folder) / "whole", None, progress)

@@ -96,6 +96,14 @@ class TestKnowledge:
         assert result.output.startswith("47 entries equal their sources")
         assert f"{len(known.near_misses)} near misses" in result.output
 
+    def test_check_says_when_the_questions_have_moved_from_the_judges_run(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("retrieval.drift.counts_of", lambda _: {"near_misses": 9_000_000})
+        assert "double.yml: tuned on other questions (near_misses +" in run("knowledge", "check").output
+        monkeypatch.setattr("retrieval.drift.FAR", 1e9)
+        assert "tuned on other" not in run("knowledge", "check").output
+
     def test_list_is_readable_by_a_program(self) -> None:
         result = run("knowledge", "list", "--json")
         rows = [json.loads(line) for line in result.output.splitlines()]
@@ -255,6 +263,11 @@ class TestExplain:
         ):
             assert part in result.output
         assert "qingdao" not in result.output
+
+    def test_two_questions_in_one_message_are_shown_as_answered_both(self) -> None:
+        asked = "刷脸查不到孩子怎么办,另外购房合同传哪几页"
+        result = run("explain", asked, "--city", "chongqing", "--no-rasa")
+        assert "decision: answer both" in result.output
 
     def test_intent_comes_from_the_trained_rasa(self) -> None:
         result = run("explain", "注册不了怎么办", "--city", "qingdao")

@@ -44,6 +44,15 @@ def test_a_figure_below_its_floor_is_named_and_exits_1(desk: TinyDesk, tmp_path:
     assert CliRunner().invoke(app, [written(tmp_path, RIGHT), "--url", desk.url, "--floors"]).exit_code == 0
 
 
+def test_a_floor_that_the_development_set_no_longer_measures_is_named(
+    desk: TinyDesk, tmp_path: Path, app: typer.Typer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.evaluate.DEVELOPMENT", tmp_path / "set.jsonl")
+    done = CliRunner().invoke(app, [written(tmp_path, RIGHT), "--url", desk.url, "--floors"])
+    assert done.exit_code == 1
+    assert "below its floor: two_in_one.correct (two in one: both answered): not measured" in done.stderr
+
+
 def test_report_and_comparison_are_written(desk: TinyDesk, tmp_path: Path, app: typer.Typer) -> None:
     first = [written(tmp_path, RIGHT), "--url", desk.url, "--report", str(tmp_path / "a")]
     assert CliRunner().invoke(app, first).exit_code == 0
@@ -51,6 +60,22 @@ def test_report_and_comparison_are_written(desk: TinyDesk, tmp_path: Path, app: 
     assert done.exit_code == 0
     assert "1 common questions: 0 gained, 0 lost" in done.stdout
     assert (tmp_path / "a/index.html").exists()
+
+
+def test_the_last_result_is_kept_and_compared_with(desk: TinyDesk, tmp_path: Path, app: typer.Typer) -> None:
+    arguments = [written(tmp_path, RIGHT, WRONG), "--url", desk.url, "--report", str(tmp_path / "a")]
+    first = CliRunner().invoke(app, arguments)
+    assert "common questions" not in first.stdout
+    before = (tmp_path / "a/result.json").read_text(encoding="utf-8")
+    done = CliRunner().invoke(app, arguments)
+    assert "2 common questions: 0 gained, 0 lost, McNemar exact p = 1.0000" in done.stdout
+    assert (tmp_path / "a/previous.json").read_text(encoding="utf-8") == before
+    page = (tmp_path / "a/index.html").read_text(encoding="utf-8")
+    assert "Against the earlier run" in page
+    assert "log_p_characters" in page
+    (tmp_path / "a/result.json").write_text("{}", encoding="utf-8")
+    broken = CliRunner().invoke(app, arguments)
+    assert (broken.exit_code, "not compared with the last run" in broken.stderr) == (0, True)
 
 
 def test_an_unusable_file_exits_2_and_no_service_3(desk: TinyDesk, tmp_path: Path, app: typer.Typer) -> None:

@@ -144,6 +144,7 @@ def test_figures_are_shares_by_group_and_kind() -> None:
         "clarified": 0.3333,
         "wrong": 0.3333,
         "missed": 0.0,
+        "extra_answer": 0.0,
         "correct_or_clarified": 0.6666,
     }
     assert (figures["answerable_with_city"]["questions"], figures["answerable_with_city"]["correct"]) == (2, 0.5)
@@ -152,6 +153,31 @@ def test_figures_are_shares_by_group_and_kind() -> None:
     kinds = kind_figures(judged)
     assert kinds["typo"]["answerable"]["correct_or_clarified"] == 1.0
     assert set(kinds["short"]) == {"answerable", "answerable_with_city", "follow_up", "branches"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said", "extra"),
+    [
+        ({"expect": ["cq-10"]}, reply("answer", answer("cq-10"), answer("cq-06")), True),
+        ({"expect": ["cq-10"]}, reply("answer", answer("cq-10")), False),
+        ({"expect": ["cq-10", "cq-12"]}, reply("answer", answer("cq-10"), answer("cq-12")), False),
+        ({"expect": ["cq-10", "cq-12"], "all": True}, reply("answer", answer("cq-10"), answer("cq-06")), False),
+        ({"expect": ["cq-10"], "context": "之前"}, reply("answer", answer("cq-10"), answer("cq-06")), False),
+    ],
+)
+def test_a_single_question_taken_for_two_is_counted_though_its_first_answer_is_right(
+    fields: dict[str, Any], said: Reply, extra: bool
+) -> None:
+    judged = judge(question(**fields), said)
+    assert (judged.verdict == "correct", judged.extra) == ("all" not in fields, extra)
+    assert group_figures([judged]).get("answerable", {}).get("extra_answer", 0) == extra
+
+
+def test_unanswerable_follow_ups_have_figures_of_their_own() -> None:
+    asked = [question("那民办的呢", context="怎么报名"), question("双胞胎能分开报吗")]
+    figures = group_figures([judge(asked[0], reply("answer", answer("cq-10"))), judge(asked[1], reply("no_answer"))])
+    assert figures["unanswerable"]["false_answer"] == 0.5
+    assert figures["unanswerable_follow_up"] == {"questions": 1, "false_answer": 1.0, "clarified": 0.0, "declined": 0.0}
 
 
 def test_no_question_no_figure() -> None:

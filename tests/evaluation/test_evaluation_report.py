@@ -77,6 +77,12 @@ def test_misses_come_gravest_first_and_what_went_well_is_not_among_them() -> Non
     ]
 
 
+def test_a_right_answer_with_another_beside_it_is_named_too() -> None:
+    said = reply("answer", answer("cq-10"), answer("cq-06"))
+    found = misses(result_of([said], ASKED[:1]).rows)
+    assert [reason for _, reason in found["extra_answer"]] == ["answer; confidence 0.90; answered cq-10, cq-06"]
+
+
 def test_a_report_of_nothing_wrong_builds_too(tmp_path: Path) -> None:
     page = write_report(result_of(SAID[4:], ASKED[4:]), tmp_path)
     assert "<p>None.</p>" in page.read_text(encoding="utf-8")
@@ -104,6 +110,16 @@ def test_floors_are_missed_from_their_side_and_unmeasured_ones_are_not() -> None
     assert checked["intents.right"].reached
     assert checked["two_in_one.correct"].value is None
     assert not checked["two_in_one.correct"].missed
+
+
+def test_a_figure_that_was_needed_and_not_measured_is_missed() -> None:
+    nothing = Result(run={}, figures={}, kinds={}, rows=[])
+    checked = check_floors(nothing, load_floors(), needed=True)
+    assert [one for one in checked if not one.missed] == []
+    assert "not measured" in str(checked[0])
+    measured = {one.floor.name: one.missed for one in check_floors(result_of(SAID), load_floors(), needed=True)}
+    assert measured["two_in_one.correct"]
+    assert not measured["intents.right"]
 
 
 def test_a_target_is_never_easier_than_its_floor() -> None:

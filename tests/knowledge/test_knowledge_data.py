@@ -136,6 +136,11 @@ def test_no_near_miss_is_a_question_that_an_entry_of_its_city_answers(city: City
     assert [q for q in misses if fold(q) in BY_CITY[city]] == []
 
 
+def test_enough_is_known_not_to_be_answered() -> None:
+    assert len({fold(miss.q) for miss in KNOWN.near_misses}) >= 1_000
+    assert len({fold(miss.q) for miss in KNOWN.near_misses if miss.near}) >= 700
+
+
 def test_every_entry_has_near_misses() -> None:
     near = Counter(entry_id for miss in KNOWN.near_misses for entry_id in miss.near)
     assert [entry_id for entry_id in IDS if not near[entry_id]] == []

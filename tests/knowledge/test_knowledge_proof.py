@@ -170,6 +170,23 @@ CASES: dict[str, tuple[Break, str]] = {
         add("facets/cq-16.yml", "colour: [red]\n"),
         r"facets/cq-16\.yml: .*colour: Extra inputs",
     ),
+    "no facets": (drop("facets/cq-11.yml"), r"cq-11: its facets are missing: write facets/cq-11\.yml"),
+    "a facet that the answer says nothing of": (
+        put("facets/cq-11.yml", "covers:\n", "covers:\n  - 绝对没有的话\n"),
+        r"cq-11: facets: covers what the entry does not say: \['绝对没有的话'\]",
+    ),
+    "a facet of another answer": (
+        put("facets/cq-11.yml", "covers:\n", "covers:\n  - 合同要上传卖买双方签字盖章页\n"),
+        r"cq-11: facets: covers what the entry does not say: \['合同要上传卖买双方签字盖章页'\]",
+    ),
+    "nothing left open": (
+        lambda folder: (folder / "facets/cq-11.yml").write_text("covers: [更过名的]\nleaves_open: []\n", "utf-8"),
+        r"facets/cq-11\.yml: .*leaves_open: Tuple should have at least 1 item",
+    ),
+    "covered and left open": (
+        put("facets/cq-11.yml", "leaves_open:\n", "leaves_open:\n  - 更过名的“姓名”可以改\n"),
+        r"facets/cq-11\.yml: .*covered and left open at once: \['更过名的“姓名”可以改'\]",
+    ),
     "a missing source": (
         drop("sources/qingdao-primary.txt"),
         r"sources/qingdao-primary\.txt: the source of qd-primary is missing",
