@@ -51,6 +51,8 @@ def viewer_of(conversation: Conversation) -> Viewer | None:
 async def look_up(desk: Desk, viewer: Viewer, purpose: str, *, lately: bool = True) -> Seen:
     """Return the viewer's own applications; with `lately`, what was seen lately where the backend is silent.
 
+    A failure is recorded, but not one of news: nobody asked, nobody was shown anything, and it is tried again often.
+
     Raises:
         EnrollmentError: the backend gave no usable answer, and nothing that was seen lately may take its place.
     """
@@ -61,7 +63,8 @@ async def look_up(desk: Desk, viewer: Viewer, purpose: str, *, lately: bool = Tr
         log.warning("%s: %s", type(error).__name__, error)
         known = desk.seen_lately.get(key) if lately else None
         if known is None:
-            await _audit(desk, viewer, purpose, (), "unavailable")
+            if purpose != "news":
+                await _audit(desk, viewer, purpose, (), "unavailable")
             raise
         return Seen(known, fresh=False)
     if found:
