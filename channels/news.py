@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.actions.case import case_messages
+from bot.actions.case import age_of, case_messages
 from bot.actions.desk import Desk
 from bot.actions.own_cases import disclose, look_up, viewer_of
 from channels.patience import Patience
@@ -28,13 +28,14 @@ from conversations.reply import Message, TextMessage
 from core import clock
 from core.errors import MalformedRequestError, NotFoundError, SignatureRejectedError
 from enrollment.errors import (
+    BehindError,
     CrowdedError,
     EnrollmentError,
     OpenCircuitError,
     SignatureError,
     ThrottledError,
 )
-from enrollment.models import Change
+from enrollment.models import Application, Change
 from enrollment.signing import NONCE_SECONDS, Signer
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds until a look-up that failed is tried again: after its first failure, and at most."""
 THROTTLED, LONGEST_THROTTLED = 10.0, 3600.0
 """Seconds for which nothing is looked up once the backend asked for fewer calls: if it named none, and at most."""
+_TO_THE_DAY = timedelta(days=1)
 _LONGEST = 10_000
 
 
@@ -91,7 +93,7 @@ class NewsDesk:
             raise MalformedRequestError("请求格式不对。") from error
         if not await call(news.use_nonce, nonce, now, timedelta(seconds=NONCE_SECONDS)):
             raise SignatureRejectedError("签名已经用过。")
-        await call(news.receive, _announced(change), now)
+        await self._take(change)
         self._wake.set()
 
     async def run(self) -> None:
@@ -122,7 +124,12 @@ class NewsDesk:
             self._begin = await backend.latest_change() if self._begin is None else self._begin
             last = self._begin
         for change in await backend.changes_after(last):
-            await call(news.receive, _announced(change), clock.now())
+            await self._take(change)
+
+    async def _take(self, change: Change) -> None:
+        """Keep a change until it is told; what was seen of the guardian's applications before is known to be old."""
+        self._desk.seen_lately.pop((change.guardian, change.city), None)
+        await self._desk.store.call(self._desk.news.receive, _announced(change), clock.now())
 
     async def _tell_changes(self) -> None:
         call, news, since = self._desk.store.call, self._desk.news, clock.now() - OPEN_FOR
@@ -141,7 +148,7 @@ class NewsDesk:
 
     async def _tell_change(self, change: AnnouncedChange, passed: list[int], listening: list[str]) -> None:
         for conversation in listening:
-            await self._tell_in(KeptNews(conversation, change.application_id, f"change:{change.id}"))
+            await self._tell_in(KeptNews(conversation, change.application_id, f"change:{change.id}"), change)
         await self._desk.store.call(self._desk.news.close, passed, clock.now())
 
     async def _tell_waiting(self) -> None:
@@ -179,11 +186,15 @@ class NewsDesk:
             else:
                 self._patience.done(one)
 
-    async def _tell_in(self, one: KeptNews) -> bool:
+    async def _tell_in(self, one: KeptNews, change: AnnouncedChange | None = None) -> bool:
         """Say in one conversation how its guardian's application stands, or all of them.
 
         Returns:
             False if nobody is signed in, or a person handles the conversation: then it is kept until that has ended.
+
+        Raises:
+            BehindError: the backend's reply does not know of the change yet; nothing was said.
+            EnrollmentError: the backend gave no usable answer.
         """
         desk = self._desk
         conversation = await desk.store.call(desk.store.get, one.conversation_id)
@@ -193,11 +204,15 @@ class NewsDesk:
             return False
         seen = await look_up(desk, viewer, "news", lately=False)
         chosen = [application for application in seen.applications if one.application_id in (None, application.id)]
+        if change and not any(_reaches(application, change) for application in chosen):
+            desk.seen_lately.pop((viewer.guardian, viewer.city), None)
+            raise BehindError(f"enrolment backend: change {change.id} is not in its reply yet")
         if one.application_id and not chosen:
             return True
         cards = await disclose(desk, viewer, "news", seen, chosen)
         words = desk.words.say("case_news" if one.application_id else "case_back")
-        messages: list[Message] = [TextMessage(text=words), *case_messages(desk, viewer.city, cards)]
+        messages: list[Message] = [TextMessage(text=words), *age_of(desk, seen)]
+        messages += case_messages(desk, viewer.city, cards)
         if await desk.store.call(desk.news.announce, one.conversation_id, one.key, messages, clock.now()) is None:
             await desk.store.call(desk.news.keep, one, clock.now())  # taken over while it was looked up
             return False
@@ -206,6 +221,13 @@ class NewsDesk:
 
 def _announced(change: Change) -> AnnouncedChange:
     return AnnouncedChange(**{name: getattr(change, name) for name in AnnouncedChange.__slots__})
+
+
+def _reaches(application: Application, change: AnnouncedChange) -> bool:
+    """Whether the application has taken the announced step, or a later one; some systems tell the day of it only."""
+    if application.since >= change.at:
+        return True
+    return application.state == change.state and application.since > change.at - _TO_THE_DAY
 
 
 def _by_application(changes: Iterable[AnnouncedChange]) -> list[tuple[AnnouncedChange, list[int]]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
 import pytest
+from backend_made import Backend, application
 from desk_made import made_desk
+from pydantic import SecretStr
 from sqlalchemy import delete, func, select, update
 
 from bot.actions.desk import Desk
@@ -22,49 +25,13 @@ from conversations.news import AnnouncedChange, KeptNews
 from conversations.storage import Identity
 from conversations.tables import AnnouncementRow, AuditRow, CaseWaitRow, ChangeRow, ConversationRow, KeptNewsRow
 from core import clock
-from core.scope import City, Scope
+from core.scope import Scope
 from enrollment.backend import EnrollmentBackend
 from enrollment.errors import EnrollmentError, MalformedError, OpenCircuitError, ThrottledError, UnavailableError
-from enrollment.models import Application
+from enrollment.signing import Signer
 
 NEWS, BACK = Words().say("case_news"), Words().say("case_back")
 HOUR = timedelta(hours=1)
-
-
-def application(guardian: str, **changes: Any) -> Application:
-    given: dict[str, Any] = {
-        "id": f"A-{guardian}",
-        "city": "qingdao",
-        "district": "市南区",
-        "child": "王*",
-        "birth_order": 1,
-        "school": "示范小学",
-        "stage": "幼升小",
-        "state": "初审",
-        "since": clock.now(),
-        "window_open": True,
-        "as_of": clock.now(),
-    }
-    return Application(**{**given, **changes})
-
-
-@dataclass
-class Backend:
-    """A backend that says what the test has put down for a guardian, or fails so."""
-
-    says: dict[str, list[Application] | EnrollmentError] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    well: bool = True
-
-    async def applications_of(self, guardian: str, city: City) -> list[Application]:
-        self.asked.append(guardian)
-        said = self.says.get(guardian, [application(guardian, city=city)])
-        if isinstance(said, EnrollmentError):
-            raise said
-        return said
-
-    async def ready(self) -> bool:
-        return self.well
 
 
 @pytest.fixture(scope="module")
@@ -246,3 +213,58 @@ def test_a_change_while_its_guardian_is_signed_out_is_told_at_the_next_sign_in(d
     assert (told(desk, talk), backend_of(desk).asked) == ([], [])
     desk.store.sign_in(talk, "g-1", "qingdao", str(uuid4()), clock.now() + HOUR)
     rounds(desk, lambda: told(desk, talk) == [NEWS, "初审"])
+
+
+class TestLookUpBehind:
+    """The change is announced before a look-up shows it."""
+
+    def test_what_was_before_is_not_told_as_news_and_what_is_new_is(self, desk: Desk) -> None:
+        talk, now = opened(desk, "g-1"), clock.now()
+        backend_of(desk).says["g-1"] = [application("g-1", state="初审", since=now - HOUR)]
+        announced(desk, 1, "g-1", "审核通过", now)
+        rounds(desk, lambda: len(backend_of(desk).asked) > 1)
+        assert told(desk, talk) == []
+        assert ("g-1", "qingdao") not in desk.seen_lately
+        backend_of(desk).says["g-1"] = [application("g-1", state="审核通过", since=now)]
+        rounds(desk, lambda: told(desk, talk) == [NEWS, "审核通过"])
+        assert desk.news.untold() == []
+
+    def test_the_same_state_from_days_ago_is_not_told_as_news(self, desk: Desk) -> None:
+        talk, now = opened(desk, "g-1"), clock.now()
+        backend_of(desk).says["g-1"] = [application("g-1", state="待补充", since=now - 72 * HOUR)]
+        announced(desk, 1, "g-1", "待补充", now)
+        rounds(desk, lambda: len(backend_of(desk).asked) > 1)
+        assert told(desk, talk) == []
+
+    def test_an_application_that_is_not_there_yet_is_told_when_it_is(self, desk: Desk) -> None:
+        talk = opened(desk, "g-1")
+        backend_of(desk).says["g-1"] = []
+        announced(desk, 1, "g-1")
+        rounds(desk, lambda: len(backend_of(desk).asked) > 1)
+        assert told(desk, talk) == []
+        del backend_of(desk).says["g-1"]
+        rounds(desk, lambda: told(desk, talk) == [NEWS, "初审"])
+
+    @pytest.mark.parametrize(
+        ("state", "since"),
+        [("审核通过", -timedelta(hours=9)), ("审核通过", timedelta()), ("已录取", timedelta(seconds=1))],
+    )
+    def test_a_step_whose_day_alone_is_told_and_a_later_step_are_news(
+        self, desk: Desk, state: str, since: timedelta
+    ) -> None:
+        talk, now = opened(desk, "g-1"), clock.now()
+        backend_of(desk).says["g-1"] = [application("g-1", state=state, since=now + since)]
+        announced(desk, 1, "g-1", "审核通过", now)
+        rounds(desk, lambda: told(desk, talk) == [NEWS, state])
+
+
+def test_what_was_seen_before_a_change_is_forgotten(desk: Desk) -> None:
+    seen = (application("g-1"),)
+    for guardian in ("g-1", "g-2"):
+        desk.seen_lately[guardian, "qingdao"] = seen
+    signer = Signer("hmac-sha256", SecretStr("0123456789abcdef"), "k-1")
+    given = {"id": 1, "guardian": "g-1", "city": "qingdao", "application_id": "A-g-1", "state": "待补充"}
+    body = json.dumps({**given, "at": clock.now().isoformat()}).encode()
+    path = "/api/v1/enrollment/changes"
+    asyncio.run(NewsDesk(desk, signer, 0).receive("POST", path, signer.headers("POST", path, body), body))
+    assert set(desk.seen_lately) == {("g-2", "qingdao")}
