@@ -1,7 +1,7 @@
 """News of one's own application: what the backend announces appears in the chats of its guardian, once.
 
 A city's system posts signed changes, or is asked for them at intervals. What is shown is looked up anew for the
-guardian, by the same check as when they ask.
+guardian, by the same check as when they ask. One family's look-up that fails keeps nobody else's news back.
 """
 
 from __future__ import annotations
@@ -9,24 +9,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from math import inf
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.actions.case import case_messages
+from bot.actions.case import age_of, case_messages
 from bot.actions.desk import Desk
 from bot.actions.own_cases import disclose, look_up, viewer_of
+from channels.patience import Patience
 from conversations.news import AnnouncedChange, KeptNews
 from conversations.reply import Message, TextMessage
 from core import clock
 from core.errors import MalformedRequestError, NotFoundError, SignatureRejectedError
-from enrollment.errors import EnrollmentError, SignatureError, UnavailableError
-from enrollment.models import Change
+from enrollment.errors import (
+    BehindError,
+    CrowdedError,
+    EnrollmentError,
+    OpenCircuitError,
+    SignatureError,
+    ThrottledError,
+)
+from enrollment.models import Application, Change
 from enrollment.signing import NONCE_SECONDS, Signer
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,11 @@ ROUND = 1.0
 """Seconds between two rounds that look for something to tell; a posted change starts one at once."""
 OPEN_FOR = timedelta(days=1)
 """A conversation counts as open for so long after its last message."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds until a look-up that failed is tried again: after its first failure, and at most."""
+THROTTLED, LONGEST_THROTTLED = 10.0, 3600.0
+"""Seconds for which nothing is looked up once the backend asked for fewer calls: if it named none, and at most."""
+_TO_THE_DAY = timedelta(days=1)
 _LONGEST = 10_000
 
 
@@ -49,7 +63,8 @@ class NewsDesk:
     def __init__(self, desk: Desk, signer: Signer | None, poll_seconds: float) -> None:
         self._desk, self._signer, self._poll_seconds = desk, signer, poll_seconds
         self._wake = asyncio.Event()
-        self._asked_at = -inf
+        self._patience = Patience(FIRST_PAUSE, LONGEST_PAUSE)
+        self._asked_at = self._quiet_until = -inf
         self._begin: int | None = None
 
     def wake(self) -> None:
@@ -78,7 +93,7 @@ class NewsDesk:
             raise MalformedRequestError("请求格式不对。") from error
         if not await call(news.use_nonce, nonce, now, timedelta(seconds=NONCE_SECONDS)):
             raise SignatureRejectedError("签名已经用过。")
-        await call(news.receive, _announced(change), now)
+        await self._take(change)
         self._wake.set()
 
     async def run(self) -> None:
@@ -86,8 +101,14 @@ class NewsDesk:
         while True:
             self._wake.clear()
             for step in (self._ask_backend, self._tell_changes, self._tell_waiting, self._tell_kept):
+                if time.monotonic() < self._quiet_until:
+                    break
                 try:
                     await step()
+                except ThrottledError as error:
+                    pause = min(error.retry_after or THROTTLED, LONGEST_THROTTLED)
+                    self._quiet_until = time.monotonic() + pause
+                    log.warning("news: the backend asks for fewer calls; none for %g s", pause)
                 except (EnrollmentError, SQLAlchemyError) as error:
                     log.warning("news: %s: %s", step.__name__, type(error).__name__)
             with suppress(TimeoutError):
@@ -103,83 +124,110 @@ class NewsDesk:
             self._begin = await backend.latest_change() if self._begin is None else self._begin
             last = self._begin
         for change in await backend.changes_after(last):
-            await call(news.receive, _announced(change), clock.now())
+            await self._take(change)
+
+    async def _take(self, change: Change) -> None:
+        """Keep a change until it is told; what was seen of the guardian's applications before is known to be old."""
+        self._desk.seen_lately.pop((change.guardian, change.city), None)
+        await self._desk.store.call(self._desk.news.receive, _announced(change), clock.now())
 
     async def _tell_changes(self) -> None:
-        call, news = self._desk.store.call, self._desk.news
-        untold = await call(news.untold)
-        for newest, passed in _by_application(untold):
-            if newest.at > clock.now() - OPEN_FOR:
-                try:
-                    await self._tell(newest)
-                except UnavailableError:
-                    raise  # nor can the others be looked up now
-                except EnrollmentError as error:
-                    log.warning("news: change %s: %s", newest.id, type(error).__name__)
-                    continue
-            await call(news.close, passed, clock.now())
+        call, news, since = self._desk.store.call, self._desk.news, clock.now() - OPEN_FOR
+        known = {newest.id: (newest, passed) for newest, passed in _by_application(await call(news.untold))}
+        tellings: dict[Hashable, Callable[[], Awaitable[None]]] = {}
+        for number in self._patience.due(known):
+            newest, passed = known[number]
+            listening: list[str] = []
+            if newest.at > since:
+                listening = await call(news.conversations_of, newest.guardian, newest.city, since)
+            if listening:
+                tellings[number] = partial(self._tell_change, newest, passed, listening)
+            else:
+                await call(news.close, passed, clock.now())
+        await self._tell_each(tellings)
 
-    async def _tell(self, change: AnnouncedChange) -> None:
-        call, news, now = self._desk.store.call, self._desk.news, clock.now()
-        for conversation in await call(news.conversations_of, change.guardian, change.city, now - OPEN_FOR):
-            await self._tell_in(conversation, "case_news", f"change:{change.id}", change.application_id)
+    async def _tell_change(self, change: AnnouncedChange, passed: list[int], listening: list[str]) -> None:
+        for conversation in listening:
+            await self._tell_in(KeptNews(conversation, change.application_id, f"change:{change.id}"), change)
+        await self._desk.store.call(self._desk.news.close, passed, clock.now())
 
     async def _tell_waiting(self) -> None:
-        call, news = self._desk.store.call, self._desk.news
-        waiting = await call(news.waiting)
-        if not waiting or not await self._desk.backend.ready():
-            return
-        for conversation, since in waiting:
-            if since > clock.now() - OPEN_FOR:
-                await self._tell_in(conversation, "case_back", f"back:{since.isoformat()}")
-            await call(news.stop_waiting, conversation)
+        """Tell who waits for the backend; who is signed out, or with a person, is told later, however long that is."""
+        waiting = await self._desk.store.call(self._desk.news.waiting)
+        promised = [KeptNews(conversation, None, f"back:{since.isoformat()}") for conversation, since in waiting]
+        await self._tell_each({one: partial(self._tell_promised, one) for one in promised})
+
+    async def _tell_promised(self, one: KeptNews) -> None:
+        await self._tell_in(one)
+        await self._desk.store.call(self._desk.news.stop_waiting, one.conversation_id)
 
     async def _tell_kept(self) -> None:
-        """Tell what came while a person handled a conversation that the bot has again, as it stands now."""
-        call, news = self._desk.store.call, self._desk.news
-        kept = await call(news.kept)
-        if not kept or not await self._desk.backend.ready():
+        """Tell what was kept for a conversation that the bot has now, with its guardian signed in, as it stands now."""
+        kept = await self._desk.store.call(self._desk.news.kept)
+        await self._tell_each({one: partial(self._tell_one_kept, one) for one in kept})
+
+    async def _tell_one_kept(self, one: KeptNews) -> None:
+        if await self._tell_in(one):
+            await self._desk.store.call(self._desk.news.drop_kept, one)
+
+    async def _tell_each(self, tellings: Mapping[Hashable, Callable[[], Awaitable[None]]]) -> None:
+        """Do each whose time has come, if the backend answers at all; what fails waits longer each time."""
+        due = self._patience.due(tellings)
+        if not due or not await self._desk.backend.ready():
             return
-        for one in kept:
-            words = "case_news" if one.application_id else "case_back"
+        for one in due:
             try:
-                if not await self._tell_in(one.conversation_id, words, one.key, one.application_id):
-                    continue
-            except UnavailableError:
+                await tellings[one]()
+            except (OpenCircuitError, CrowdedError, ThrottledError):
                 raise  # nor can the others be looked up now
             except EnrollmentError as error:
-                log.warning("news: kept: %s", type(error).__name__)
-            await call(news.drop_kept, one)
+                log.warning("news: tried again later: %s", type(error).__name__)
+                self._patience.failed(one)
+            else:
+                self._patience.done(one)
 
-    async def _tell_in(self, conversation_id: str, words: str, key: str, application_id: str | None = None) -> bool:
+    async def _tell_in(self, one: KeptNews, change: AnnouncedChange | None = None) -> bool:
         """Say in one conversation how its guardian's application stands, or all of them.
 
         Returns:
-            False if nobody is signed in, or a person handles the conversation: then it is kept until the bot has it
-            again.
+            False if nobody is signed in, or a person handles the conversation: then it is kept until that has ended.
+
+        Raises:
+            BehindError: the backend's reply does not know of the change yet; nothing was said.
+            EnrollmentError: the backend gave no usable answer.
         """
-        desk, kept = self._desk, KeptNews(conversation_id, application_id, key)
-        conversation = await desk.store.call(desk.store.get, conversation_id)
+        desk = self._desk
+        conversation = await desk.store.call(desk.store.get, one.conversation_id)
         viewer = viewer_of(conversation)
-        if viewer is None:
-            return False
-        if conversation.owner == "person":
-            await desk.store.call(desk.news.keep, kept, clock.now())
+        if viewer is None or conversation.owner == "person":
+            await desk.store.call(desk.news.keep, one, clock.now())
             return False
         seen = await look_up(desk, viewer, "news", lately=False)
-        chosen = [one for one in seen.applications if application_id in (None, one.id)]
-        if application_id and not chosen:
+        chosen = [application for application in seen.applications if one.application_id in (None, application.id)]
+        if change and not any(_reaches(application, change) for application in chosen):
+            desk.seen_lately.pop((viewer.guardian, viewer.city), None)
+            raise BehindError(f"enrolment backend: change {change.id} is not in its reply yet")
+        if one.application_id and not chosen:
             return True
         cards = await disclose(desk, viewer, "news", seen, chosen)
-        messages: list[Message] = [TextMessage(text=desk.words.say(words)), *case_messages(desk, viewer.city, cards)]
-        if await desk.store.call(desk.news.announce, conversation_id, key, messages, clock.now()) is None:
-            await desk.store.call(desk.news.keep, kept, clock.now())  # taken over while it was looked up
+        words = desk.words.say("case_news" if one.application_id else "case_back")
+        messages: list[Message] = [TextMessage(text=words), *age_of(desk, seen)]
+        messages += case_messages(desk, viewer.city, cards)
+        if await desk.store.call(desk.news.announce, one.conversation_id, one.key, messages, clock.now()) is None:
+            await desk.store.call(desk.news.keep, one, clock.now())  # taken over while it was looked up
             return False
         return True
 
 
 def _announced(change: Change) -> AnnouncedChange:
     return AnnouncedChange(**{name: getattr(change, name) for name in AnnouncedChange.__slots__})
+
+
+def _reaches(application: Application, change: AnnouncedChange) -> bool:
+    """Whether the application has taken the announced step, or a later one; some systems tell the day of it only."""
+    if application.since >= change.at:
+        return True
+    return application.state == change.state and application.since > change.at - _TO_THE_DAY
 
 
 def _by_application(changes: Iterable[AnnouncedChange]) -> list[tuple[AnnouncedChange, list[int]]]:

@@ -30,6 +30,8 @@ from core import clock
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 _CHANGES_KEPT = timedelta(days=1)
+_AT_ONCE = 1000
+"""Pieces of news read in one round; those that can't be told at present are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,10 @@ class AnnouncedChange:
 
 @dataclass(frozen=True, slots=True)
 class KeptNews:
-    """News that waits for a conversation to be the bot's again; without an application: the backend answers again."""
+    """News that waits until a conversation is the bot's and its guardian signed in.
+
+    Without an application: the backend answers again.
+    """
 
     conversation_id: str
     application_id: str | None
@@ -85,11 +90,11 @@ class NewsStore:
             return connection.execute(select(func.max(ChangeRow.id))).scalar()
 
     def untold(self) -> list[AnnouncedChange]:
-        """Return the changes that are not told yet, oldest first, at most 100."""
+        """Return the changes that are not told yet, oldest first, at most `_AT_ONCE`."""
         columns = [getattr(ChangeRow, name) for name in AnnouncedChange.__slots__]
         with self.engine.connect() as connection:
             rows = connection.execute(
-                select(*columns).where(ChangeRow.told_at.is_(None)).order_by(ChangeRow.id).limit(100)
+                select(*columns).where(ChangeRow.told_at.is_(None)).order_by(ChangeRow.id).limit(_AT_ONCE)
             )
             return [AnnouncedChange(*row) for row in rows]
 
@@ -159,9 +164,10 @@ class NewsStore:
             return
 
     def kept(self) -> list[KeptNews]:
-        """Return the kept news that can be told now, oldest first, at most 100: of conversations that are the bot's.
+        """Return the kept news that can be told now, oldest first, at most `_AT_ONCE`.
 
-        Whoever is signed out is not told of a case; their news waits until they sign in again.
+        It is of conversations that are the bot's. Whoever is signed out is not told of a case; their news waits until
+        they sign in again.
         """
         now = clock.now()
         wanted = (
@@ -169,7 +175,7 @@ class NewsStore:
             .join(ConversationRow, ConversationRow.id == KeptNewsRow.conversation_id)
             .where(ConversationRow.owner == "bot", ConversationRow.signed_in_until > now)
             .order_by(KeptNewsRow.kept_at)
-            .limit(100)
+            .limit(_AT_ONCE)
         )
         with self.engine.connect() as connection:
             return [

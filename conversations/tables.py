@@ -135,7 +135,7 @@ class StaffMessageKeyRow(Base):
 
 
 class KeptNewsRow(Base):
-    """News that came while a person handled the conversation; told when it is the bot's again.
+    """News that came while a person handled the conversation or its guardian was signed out; told when that has ended.
 
     `application_id` is empty for "the backend answers again"; newer news of the same application replaces older.
     """

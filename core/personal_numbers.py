@@ -45,7 +45,13 @@ _PERMIT = r"(?:[台臺]胞[证證]|回[乡鄉][证證]|通行[证證]|[护護]�
 _PERMIT_BEFORE = re.compile(rf"{_PERMIT}{_GLUE}{{0,8}}([A-Za-zＡ-Ｚａ-ｚ]{{0,2}})$")
 _PERMIT_AFTER = re.compile(rf"[\s,，。(（]{{0,2}}[就这]?是[^\W\d_]{{0,8}}{_PERMIT}")
 _HOME_PHONE = re.compile(rf"(?:座机|固话|固定电话|家里电话|宅电){_GLUE}{{0,6}}$")
-_HONG_KONG = re.compile(r"(?<![A-Za-zＡ-Ｚａ-ｚ0-9])[HMhmＨＭｈｍ][\s\-\u200b-\u200f\u2060\ufeff]{0,4}$")
+_GAP = r"[\s\-\u200b-\u200f\u2060\ufeff]{0,4}"
+_TRAVEL_PERMITS = (
+    (re.compile(rf"(?<![A-Za-zＡ-Ｚａ-ｚ0-9])[HMhmＨＭｈｍ]{_GAP}$"), (10, 8)),
+    (re.compile(rf"(?<![A-Za-zＡ-Ｚａ-ｚ0-9])[CcＣｃ]{_GAP}$"), (8,)),
+    (re.compile(rf"(?<![A-Za-zＡ-Ｚａ-ｚ0-9])[CcＣｃ][A-Pa-pＡ-Ｐａ-ｐ]{_GAP}$"), (7,)),
+)
+"""Letters and digits of permits to travel to and from Hong Kong and Macau; CQ begins case numbers, no permits."""
 _NOTHING, _BRACKET = re.compile("$"), re.compile(r"[(（]\s*$")
 _LETTERS, _PLUS = re.compile(r"[A-Za-zＡ-Ｚａ-ｚ]{0,2}$"), re.compile(r"[+＋]\s*$")
 _SUM_BEFORE = re.compile(r"(?:[¥￥$]|人民币|金额)[是为:：\s]*$")
@@ -226,13 +232,15 @@ def _home_phone(place: Place) -> Found | None:
     return None
 
 
-def _hong_kong_permit(place: Place) -> Found | None:
-    if not _HONG_KONG.search(place.before):
-        return None
-    for length in (10, 8):
-        digits = place.digits(length)
-        if digits and not is_calendar_date(digits[:8]) and not re.match("[A-Za-z]", place.after(length)):
-            return place.found(length, PERMIT_MASK, _HONG_KONG)
+def _travel_permit(place: Place) -> Found | None:
+    for letters, lengths in _TRAVEL_PERMITS:
+        named = letters.search(place.before)
+        if not named or _CASE_NUMBER.search(place.before[: named.start()]):
+            continue
+        for length in lengths:
+            digits = place.digits(length)
+            if digits and not is_calendar_date(digits[:8]) and not re.match("[A-Za-z]", place.after(length)):
+                return place.found(length, PERMIT_MASK, letters)
     return None
 
 
@@ -255,6 +263,6 @@ KINDS: tuple[Callable[[Place], Found | None], ...] = (
     _mobile,
     _landline,
     _home_phone,
-    _hong_kong_permit,
+    _travel_permit,
     _named_permit,
 )

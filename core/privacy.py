@@ -5,6 +5,7 @@ Figures, full-width ones, Chinese numerals and all mixtures are seen, also with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from core.numerals import read_numerals
@@ -21,6 +22,9 @@ from core.personal_numbers import (
 
 __all__ = ["ID_MASK", "LANDLINE_MASK", "PERMIT_MASK", "PHONE_MASK", "mask_personal_data"]
 
+_STROKE = re.compile(r"(?<=\d)[一ーㄧ](?=\d)")
+"""What is typed for a dash between figures: 138一1234一5678. It may be a digit, too, so such a text is read twice."""
+
 
 def mask_personal_data(text: str) -> str:
     """Return the text with the numbers of persons replaced by what they are; takes time in proportion to its length.
@@ -30,8 +34,15 @@ def mask_personal_data(text: str) -> str:
     >>> mask_personal_data("办件编号CQ2026-0417-0031，热线023-87912832")
     '办件编号CQ2026-0417-0031，热线023-87912832'
     """
+    masked = _masked(text, text)
+    dashed = _STROKE.sub("—", masked)
+    return masked if dashed == masked else _masked(masked, dashed)
+
+
+def _masked(text: str, read: str) -> str:
+    """Return the text without the numbers that stand in `read`, which is the same text or one of the same length."""
     parts, last = [], 0
-    for found in _numbers(text):
+    for found in _numbers(read):
         parts += [text[last : found.start], found.mask]
         last = found.end
     return "".join([*parts, text[last:]])

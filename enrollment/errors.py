@@ -10,6 +10,7 @@ HelpdeskError (core)
 │   ├── MalformedError        not the contract: wrong schema, type or status, not JSON, truncated, too long
 │   │   └── UnknownPathError  404 to a call that must exist
 │   ├── ThrottledError        429
+│   ├── BehindError           a step that was announced is not in what the backend says of the application yet
 │   └── NotOfferedError       the mapping says that this backend has no such thing
 ├── SignatureError            a signed request is refused
 │   ├── UnsignedError         a header is missing or not of its form
@@ -81,6 +82,10 @@ class ThrottledError(EnrollmentError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class BehindError(EnrollmentError):
+    """A step that the backend announced is not in its reply yet; raised by who tells of the step."""
 
 
 class NotOfferedError(EnrollmentError):

@@ -21,14 +21,15 @@ async def show_case(work: Work) -> Reply:
     viewer = viewer_of(work.conversation)
     if viewer is None:
         return _sign_in(work)
+    purpose = "chosen" if work.turn.choice else "asked"
     try:
-        seen = await look_up(work.desk, viewer, "asked")
+        seen = await look_up(work.desk, viewer, purpose)
     except EnrollmentError:
         return _unavailable(work, viewer.city)
     if not seen.applications:
-        cards = await disclose(work.desk, viewer, "asked", seen, ())
+        cards = await disclose(work.desk, viewer, purpose, seen, ())
         return work.reply(Outcome.CASE_NONE, case_messages(work.desk, viewer.city, cards))
-    return await _show(work, viewer, seen)
+    return await _show(work, viewer, purpose, seen)
 
 
 def case_messages(desk: Desk, city: City, cards: list[CaseMessage]) -> list[Message]:
@@ -37,6 +38,15 @@ def case_messages(desk: Desk, city: City, cards: list[CaseMessage]) -> list[Mess
         return list(cards)
     rule = desk.knowledge.entries[_RULE[city]]
     return [TextMessage(text=desk.words.say("case_none")), card_of(desk, rule, Scope(city))]
+
+
+def age_of(desk: Desk, seen: Seen) -> list[Message]:
+    """Return what tells of which moment the cards are, unless of the present."""
+    if seen.fresh:
+        return []
+    at = min(application.as_of for application in seen.applications)
+    words = "case_seen_lately" if seen.silent else "case_as_of"
+    return [TextMessage(text=desk.words.say(words, time=clock.shown(at)))]
 
 
 async def tell_later(work: Work) -> Reply:
@@ -68,13 +78,10 @@ def _unavailable(work: Work, city: City) -> Reply:
     return work.reply(Outcome.CASE_UNAVAILABLE, messages)
 
 
-async def _show(work: Work, viewer: Viewer, seen: Seen) -> Reply:
-    messages: list[Message] = []
-    if not seen.fresh:
-        at = min(application.as_of for application in seen.applications)
-        messages.append(work.say("case_seen_lately", time=clock.shown(at)))
+async def _show(work: Work, viewer: Viewer, purpose: str, seen: Seen) -> Reply:
+    messages = age_of(work.desk, seen)
     chosen, asked_for_another = _chosen(work, seen.applications)
-    cards = await disclose(work.desk, viewer, "asked", seen, (chosen,) if chosen else seen.applications)
+    cards = await disclose(work.desk, viewer, purpose, seen, (chosen,) if chosen else seen.applications)
     if chosen and len(seen.applications) == 1:
         return work.reply(Outcome.CASE_SHOWN, [*messages, *cards])
     work.memory.pending = Pending(ask="child", purpose="case")

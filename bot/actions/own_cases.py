@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import cast
 
 from bot.actions.case_cards import ON_A_CARD, application_card
-from bot.actions.desk import Desk
+from bot.actions.desk import SEEN_LATELY, Desk
 from conversations.audit import Look
 from conversations.reply import CaseMessage
 from conversations.storage import Conversation
+from core import clock
 from core.scope import City
 from enrollment.errors import EnrollmentError
 from enrollment.models import Application
@@ -35,10 +37,15 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a guardian's applications, in order of birth; `fresh`: the backend has just said so."""
+    """What is known of a guardian's applications, in order of birth; `silent`: the backend does not answer now."""
 
     applications: tuple[Application, ...]
-    fresh: bool = True
+    silent: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it may pass for the present state: the backend has just said so, of a moment not long ago."""
+        return not self.silent and _is_recent(self.applications)
 
 
 def viewer_of(conversation: Conversation) -> Viewer | None:
@@ -51,6 +58,8 @@ def viewer_of(conversation: Conversation) -> Viewer | None:
 async def look_up(desk: Desk, viewer: Viewer, purpose: str, *, lately: bool = True) -> Seen:
     """Return the viewer's own applications; with `lately`, what was seen lately where the backend is silent.
 
+    A failure is recorded, but not one of news: nobody asked, nobody was shown anything, and it is tried again often.
+
     Raises:
         EnrollmentError: the backend gave no usable answer, and nothing that was seen lately may take its place.
     """
@@ -60,10 +69,11 @@ async def look_up(desk: Desk, viewer: Viewer, purpose: str, *, lately: bool = Tr
     except EnrollmentError as error:
         log.warning("%s: %s", type(error).__name__, error)
         known = desk.seen_lately.get(key) if lately else None
-        if known is None:
-            await _audit(desk, viewer, purpose, (), "unavailable")
+        if known is None or not _is_recent(known):
+            if purpose != "news":
+                await _audit(desk, viewer, purpose, (), "unavailable")
             raise
-        return Seen(known, fresh=False)
+        return Seen(known, silent=True)
     if found:
         desk.seen_lately[key] = found
     else:
@@ -87,6 +97,11 @@ def order_of(application: Application) -> str:
     """Return what a family calls the child, such as 老大 or 老二."""
     order = application.birth_order
     return f"老{_ORDERS[order - 1]}" if order <= len(_ORDERS) else f"第{order}个孩子"
+
+
+def _is_recent(applications: Sequence[Application]) -> bool:
+    """Whether all is of the last minutes by the backend's own time: a copy that it looks up in may lag behind."""
+    return all(one.as_of > clock.now() - timedelta(seconds=SEEN_LATELY) for one in applications)
 
 
 async def _audit(desk: Desk, viewer: Viewer, purpose: str, shown: Sequence[Application], outcome: str) -> None:
