@@ -6,6 +6,7 @@ All of it takes processor time and blocks; callers run it in a worker thread.
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,6 +16,7 @@ from pikepdf.sanitize import Sanitizer
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core.errors import FileRefusedError
+from escalation.embedded import strip_picture
 
 LARGEST: Final = 10 * 1024 * 1024
 """Bytes of the largest file, as it is sent and as it is kept."""
@@ -129,7 +131,7 @@ def _pdf(content: bytes) -> bytes:
             return out.getvalue()
     except pikepdf.PasswordError as error:
         raise FileRefusedError("这个 PDF 加了密，请传没有密码的文件，或截图后再传。") from error
-    except (pikepdf.PdfError, RuntimeError, ValueError, TypeError) as error:
+    except (pikepdf.PdfError, RuntimeError, ValueError, TypeError, zlib.error) as error:
         raise FileRefusedError("这个 PDF 打不开，可能已损坏，请重新导出，或截图后再传。") from error
 
 
@@ -145,6 +147,8 @@ def _strip(pdf: pikepdf.Pdf) -> None:
     for one in pdf.objects:
         if isinstance(one, pikepdf.Dictionary | pikepdf.Stream):
             _defang(one)
+        if isinstance(one, pikepdf.Stream):
+            strip_picture(one)
     if "/Info" in pdf.trailer:
         del pdf.trailer["/Info"]
 

@@ -72,3 +72,20 @@ def _script(made: pikepdf.Pdf, page: pikepdf.Page) -> None:
     with made.open_metadata() as metadata:
         metadata["dc:title"] = "SECRETTITLE"
     made.docinfo["/Author"] = "SECRETAUTHOR"
+
+
+def pdf_with(picture: bytes, kind: pikepdf.Name = pikepdf.Name.DCTDecode, *, packed: bool = False) -> bytes:
+    """Return a page with a picture on it, as an app that scans makes it; `packed`: compressed once more."""
+    made = pikepdf.new()
+    page = made.add_blank_page(page_size=(200, 200))
+    stream = pikepdf.Stream(made, b"")
+    filters = pikepdf.Array([pikepdf.Name.FlateDecode, kind]) if packed else kind
+    stream.write(zlib.compress(picture) if packed else picture, filter=filters)
+    stream.Type, stream.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+    stream.Width, stream.Height, stream.BitsPerComponent = 40, 20, 8
+    stream.ColorSpace = pikepdf.Name.DeviceRGB
+    page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=stream))
+    page.Contents = pikepdf.Stream(made, b"200 0 0 100 0 0 cm /Im0 Do")
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()

@@ -129,6 +129,37 @@ def test_a_pdf_keeps_its_pages_and_loses_scripts_embedded_files_actions_and_auth
         assert word not in out.getvalue()
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_photo_in_a_pdf_keeps_its_pixels_and_loses_what_the_camera_wrote(packed: bool) -> None:
+    photo = files_made.photo_with_position()
+    with Image.open(io.BytesIO(photo)) as before:
+        assert before.getexif()
+        pixels = before.tobytes()
+    with pikepdf.open(io.BytesIO(clean(files_made.pdf_with(photo, packed=packed)).content)) as found:
+        kept = found.pages[0].Resources.XObject.Im0.read_raw_bytes()
+    with Image.open(io.BytesIO(kept)) as after:
+        assert (dict(after.getexif()), after.info.get("comment")) == ({}, None)
+        assert after.tobytes() == pixels
+
+
+@pytest.mark.parametrize("told", [b"xml ", b"uuid"])
+def test_a_jpeg_2000_in_a_pdf_loses_what_is_told_beside_it(told: bytes) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(out, "JPEG2000")
+    picture, beside = out.getvalue(), b"latitude 29.56"
+    at = picture.index(b"jp2c") - 4
+    box = (len(beside) + 8).to_bytes(4) + told + beside
+    made = files_made.pdf_with(picture[:at] + box + picture[at:], pikepdf.Name.JPXDecode)
+    with pikepdf.open(io.BytesIO(clean(made).content)) as found:
+        assert found.pages[0].Resources.XObject.Im0.read_raw_bytes() == picture
+
+
+@pytest.mark.parametrize("broken", [b"", b"no picture", b"\xff\xd8\xff\xe1\x00\x04", b"\xff\xd8\x00\x01\x02\x03"])
+def test_a_pdf_with_a_broken_photo_is_refused(broken: bytes) -> None:
+    with pytest.raises(FileRefusedError, match="PDF 打不开"):
+        clean(files_made.pdf_with(broken))
+
+
 def test_an_encrypted_pdf_is_refused_with_what_to_do() -> None:
     with pytest.raises(FileRefusedError, match=r"加了密.*没有密码"):
         clean(pdf(password="geheim"))
