@@ -27,6 +27,7 @@ from conversations.reply import Choice, Memory, Message, Reply, Said
 from conversations.said import keep_offered, keep_said, offered_in
 from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow, UtcDateTime
 from core import clock
+from core.case_numbers import mask_case_numbers
 from core.errors import (
     BusyError,
     ConflictError,
@@ -278,12 +279,14 @@ class ConversationStore:
             if row is None:
                 self._read_secret_hash(conversation_id)  # a conversation that was erased since is unknown, not busy
                 raise BusyError("上一条消息还在处理，请稍候再发。")
+            conversation = _conversation(row)
+            text = text if _for_people(conversation) else mask_case_numbers(text)
             turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice, row.fence)
             opened = {"id": turn.id, "conversation_id": conversation_id, "number": turn.number, "text": text}
             connection.execute(insert(_TURNS), {**opened, "payload": payload, "fence": turn.fence, "started_at": now})
             said = {"type": "text", "text": text}
             keep_said(connection, conversation_id, "parent", row.last_seq, [said], at=clock.now(), turn=turn.number)
-            return turn, _conversation(row)
+            return turn, conversation
 
     def turn(self, turn_id: str) -> tuple[Turn, Conversation]:
         """Return an open turn with its conversation."""
@@ -384,6 +387,12 @@ class ConversationStore:
         if row is None:
             raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
         return row.label, Choice.model_validate(row.choice)
+
+
+def _for_people(conversation: Conversation) -> bool:
+    """Whether what is typed now is for people, who may need the number of a case: a ticket's words, a live talk."""
+    pending = conversation.memory.pending
+    return conversation.owner == "person" or (pending is not None and pending.ask.startswith("ticket"))
 
 
 def _dropped(connection: Connection, turn: Turn, reply: Reply) -> FinishedTurn:

@@ -171,6 +171,14 @@ class TestTurns:
         monkeypatch.setattr(clock, "now", lambda: later)
         assert store.begin_turn(conversation.id, "二")[0].number == 2
 
+    def test_a_case_number_is_kept_for_people_only(self, store: ConversationStore) -> None:
+        conversation = opened(store)
+        turn, seen = store.begin_turn(conversation.id, "CQ2026-0415-0108到哪一步了")
+        assert turn.text == "[办件编号]到哪一步了"
+        memory = seen.memory.model_copy(update={"pending": Pending(ask="ticket")})
+        store.leave_reply(turn, Reply(outcome=Outcome.TICKET_FORM, messages=[]), scope=Scope(), memory=memory)
+        assert store.begin_turn(conversation.id, "CQ2026-0415-0108被退回")[0].text == "CQ2026-0415-0108被退回"
+
     def test_one_conversation_does_not_hold_up_another(self, store: ConversationStore) -> None:
         store.begin_turn(opened(store).id, "一")
         assert store.begin_turn(opened(store).id, "一")[0].number == 1
