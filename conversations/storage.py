@@ -37,7 +37,7 @@ from core.errors import (
     UnknownOptionError,
 )
 from core.outcomes import Outcome
-from core.scope import Scope
+from core.scope import City, Scope
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 _P = ParamSpec("_P")
@@ -177,14 +177,17 @@ class ConversationStore:
             TokenRejectedError: the identity's token serves another conversation; then nothing is stored.
         """
         secret = secrets.token_urlsafe(32)
+        # Whose case is shown here asks of the token's city, whatever city the page names.
+        told = cast("City", identity.city) if identity else None
+        place = scope.narrowed(city=told, district=None, stage=None)
         start = Turn(id="", conversation_id=str(uuid.uuid4()), number=0, text="", choice=None)
         offered = offered_in(start.conversation_id, opening)
         shown: list[dict[str, Any]] = _MESSAGES.dump_python(opening, mode="json")
         new = insert(_CONVERSATIONS).values(
             id=start.conversation_id,
             secret_hash=_hash(secret),
-            city=scope.city or (identity and identity.city),
-            district=scope.district,
+            city=place.city,
+            district=place.district,
             stage=scope.stage,
             guardian=identity and identity.guardian,
             guardian_city=identity and identity.city,
@@ -252,9 +255,10 @@ class ConversationStore:
                     session.flush()
                 except IntegrityError as error:  # another conversation was quicker
                     raise taken from error
+            if row.guardian is None and city and row.city != city:
+                row.city, row.district = city, None  # whose case is shown here asks of that city
             row.guardian, row.guardian_city = guardian, city
             row.signed_in_until = clock.now() + self._sign_in_lasts
-            row.city = row.city or city
 
     def begin_turn(self, conversation_id: str, text: str, payload: str | None = None) -> tuple[Turn, Conversation]:
         """Open a turn: number it, keep what the parent said, and shut the door to a second turn until it ends.
