@@ -275,6 +275,7 @@ class Memory(_Shape):
     city_is_fixed: bool = False
     clarified_last: bool = False
     child: int | None = None
+    case_shown: bool = False
     form: TicketForm | None = None
     notice: str | None = None
 
