@@ -29,7 +29,7 @@ async def open_conversation(request: Request, body: NewConversation) -> OpenedCo
     scope, store = Scope(body.city, parts.desk.entities.district(body.district), body.stage), parts.desk.store
     with parts.metrics.token_refusals():
         identity = await read_token(parts.settings, parts.keys, body.token) if body.token is not None else None
-        opening = opening_messages(parts.desk, Scope(body.city or (identity.city if identity else None)))  # type: ignore[arg-type]
+        opening = opening_messages(parts.desk, Scope(identity.city if identity else body.city))  # type: ignore[arg-type]
         conversation, secret = await store.call(store.create, scope, opening, identity)
     said = await store.call(store.said_after, conversation.id, 0)
     return OpenedConversation(

@@ -16,6 +16,7 @@ from bot.actions.desk import Desk, Found, OpenTurn, Work, finish
 from channels.rasa import RasaClient
 from conversations.reply import Message, Reply, TextMessage
 from conversations.storage import Conversation, FinishedTurn, Turn
+from core.case_numbers import mask_case_numbers
 from core.errors import BusyError, RasaUnavailableError
 from core.outcomes import Outcome
 from core.privacy import mask_personal_data
@@ -124,7 +125,7 @@ async def do_choice(incoming: Incoming) -> FinishedTurn | None:
 async def understand(incoming: Incoming) -> FinishedTurn | None:
     """Let Rasa choose the action, which leaves its reply."""
     turn, _ = incoming.opened
-    words = without_courtesies(normalise(turn.text))
+    words = without_courtesies(normalise(mask_case_numbers(turn.text)))
     sending = asyncio.create_task(incoming.rasa.send(incoming.conversation_id, turn.id, words))
     try:
         try:

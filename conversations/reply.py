@@ -104,11 +104,12 @@ class ProblemCard(_Shape):
 
 
 class QuoteCard(_Shape):
-    """A verbatim part of an official answer."""
+    """A verbatim part of an official answer; `note` must be shown with it."""
 
     entry_id: str
     text: str
     source: SourceCard | None = None
+    note: str | None = None
 
 
 class ReachedCard(_Shape):
@@ -259,8 +260,9 @@ class TicketForm(_Shape):
 class Memory(_Shape):
     """What a conversation remembers from turn to turn, beside its scope.
 
-    `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer; `notice`: which
-    text of which incident was told last.
+    `case_shown`: whether the own case was shown last, but for courtesies; `last_branch`: of the first of
+    `last_entries`; `unanswered`: how often in a row there was no answer; `notice`: which text of which incident was
+    told last.
     """
 
     last_question: str | None = None
@@ -273,6 +275,7 @@ class Memory(_Shape):
     city_is_fixed: bool = False
     clarified_last: bool = False
     child: int | None = None
+    case_shown: bool = False
     form: TicketForm | None = None
     notice: str | None = None
 

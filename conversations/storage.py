@@ -27,6 +27,7 @@ from conversations.reply import Choice, Memory, Message, Reply, Said
 from conversations.said import keep_offered, keep_said, offered_in
 from conversations.tables import ConversationRow, FeedbackRow, OfferedRow, SaidRow, TokenUseRow, TurnRow, UtcDateTime
 from core import clock
+from core.case_numbers import mask_case_numbers
 from core.errors import (
     BusyError,
     ConflictError,
@@ -36,7 +37,7 @@ from core.errors import (
     UnknownOptionError,
 )
 from core.outcomes import Outcome
-from core.scope import Scope
+from core.scope import City, Scope
 
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 _P = ParamSpec("_P")
@@ -176,14 +177,17 @@ class ConversationStore:
             TokenRejectedError: the identity's token serves another conversation; then nothing is stored.
         """
         secret = secrets.token_urlsafe(32)
+        # Whose case is shown here asks of the token's city, whatever city the page names.
+        told = cast("City", identity.city) if identity else None
+        place = scope.narrowed(city=told, district=None, stage=None)
         start = Turn(id="", conversation_id=str(uuid.uuid4()), number=0, text="", choice=None)
         offered = offered_in(start.conversation_id, opening)
         shown: list[dict[str, Any]] = _MESSAGES.dump_python(opening, mode="json")
         new = insert(_CONVERSATIONS).values(
             id=start.conversation_id,
             secret_hash=_hash(secret),
-            city=scope.city or (identity and identity.city),
-            district=scope.district,
+            city=place.city,
+            district=place.district,
             stage=scope.stage,
             guardian=identity and identity.guardian,
             guardian_city=identity and identity.city,
@@ -251,9 +255,10 @@ class ConversationStore:
                     session.flush()
                 except IntegrityError as error:  # another conversation was quicker
                     raise taken from error
+            if row.guardian is None and city and row.city != city:
+                row.city, row.district = city, None  # whose case is shown here asks of that city
             row.guardian, row.guardian_city = guardian, city
             row.signed_in_until = clock.now() + self._sign_in_lasts
-            row.city = row.city or city
 
     def begin_turn(self, conversation_id: str, text: str, payload: str | None = None) -> tuple[Turn, Conversation]:
         """Open a turn: number it, keep what the parent said, and shut the door to a second turn until it ends.
@@ -278,12 +283,14 @@ class ConversationStore:
             if row is None:
                 self._read_secret_hash(conversation_id)  # a conversation that was erased since is unknown, not busy
                 raise BusyError("上一条消息还在处理，请稍候再发。")
+            conversation = _conversation(row)
+            text = text if _for_people(conversation) else mask_case_numbers(text)
             turn = Turn(str(uuid.uuid4()), conversation_id, row.turns, text, choice, row.fence)
             opened = {"id": turn.id, "conversation_id": conversation_id, "number": turn.number, "text": text}
             connection.execute(insert(_TURNS), {**opened, "payload": payload, "fence": turn.fence, "started_at": now})
             said = {"type": "text", "text": text}
             keep_said(connection, conversation_id, "parent", row.last_seq, [said], at=clock.now(), turn=turn.number)
-            return turn, _conversation(row)
+            return turn, conversation
 
     def turn(self, turn_id: str) -> tuple[Turn, Conversation]:
         """Return an open turn with its conversation."""
@@ -384,6 +391,12 @@ class ConversationStore:
         if row is None:
             raise UnknownOptionError("这个选项已失效，请重新选择或直接输入问题。")
         return row.label, Choice.model_validate(row.choice)
+
+
+def _for_people(conversation: Conversation) -> bool:
+    """Whether what is typed now is for people, who may need the number of a case: a ticket's words, a live talk."""
+    pending = conversation.memory.pending
+    return conversation.owner == "person" or (pending is not None and pending.ask.startswith("ticket"))
 
 
 def _dropped(connection: Connection, turn: Turn, reply: Reply) -> FinishedTurn:

@@ -45,7 +45,8 @@ def _advice(card: ApplicationCard) -> Iterator[str]:
         yield _say("window_open" if card.window_open else "window_closed")
     if quote := card.official_quote:
         document = quote.source.document if quote.source else quote.entry_id
-        yield _say("official", document=document, text=quote.text)
+        official = _say("official", document=document, text=quote.text)
+        yield official + (_say("official_note", note=quote.note) if quote.note else "")
 
 
 def _day(moment: datetime) -> str:

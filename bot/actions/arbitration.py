@@ -5,6 +5,9 @@ answers with certainty is a question, whatever it looked like; a message about o
 itself is in doubt, and one that retrieval can't answer becomes one if Rasa thinks of it at all. What was said before
 counts only where Rasa is in doubt: 「好的我试试」 asks nothing, and neither does 「哦原来填到监护人3」 after the
 answer that says so. The figures were chosen on the development sets.
+Whose application it is need not be said: a guardian who is signed in and asks in a few words how far it is,
+「审核通过了吗」, asks for the own one; and what is said to the card that was just shown, 「怎么办」, goes on about it,
+unless an entry answers.
 A message that names a place and says nothing else tells the place, whatever the two make of it.
 While a ticket's form or words for a ticket are asked, what is typed goes there, whatever Rasa takes it for; unless it
 asks something that retrieval answers with certainty, or asks for sure for a person or the own case.
@@ -12,10 +15,10 @@ asks something that retrieval answers with certainty, or asks for sure for a per
 
 from __future__ import annotations
 
-from bot.actions import form_fields, ticket_form, tickets
+from bot.actions import case_words, form_fields, ticket_form, tickets
 from bot.actions.answering import alone_judgement, answer_question, double_of, judgement_of, scope_told
 from bot.actions.cards import ticket_offer
-from bot.actions.case import show_case
+from bot.actions.case import show_case, show_case_again
 from bot.actions.desk import Act, Work
 from bot.actions.person import offer_person
 from bot.actions.talking import confirm, decline, explain_again, note_scope, small_talk
@@ -35,7 +38,7 @@ _YIELDING: tuple[Act, ...] = (*_TALK, decline, note_scope)
 _LEAVES_FORM: tuple[Act, ...] = (show_case, offer_person, small_talk)
 _ASIDES = ("acknowledge", "greet", "thank")
 _SHORT = 12
-"""Characters of a message that asks for a person or for one's case and says nothing else."""
+"""Characters of a message that asks for a person or for one's case, or goes on about it, and says nothing else."""
 
 
 def decide(work: Work, act: Act) -> Act:
@@ -112,11 +115,25 @@ def _then_resume(act: Act) -> Act:
 
 
 def _decide(work: Work, act: Act) -> Act:
-    """Return the act that Rasa's rule chose, or answering."""
+    """Return the act that Rasa's rule chose, or what words or certainty put in its place."""
+    return _told_by_words(work, act) or _by_certainty(work, act)
+
+
+def _told_by_words(work: Work, act: Act) -> Act | None:
+    """Return the act that the words tell, however sure Rasa and retrieval are; None if they tell none."""
     if _asks_for_child(work):
         return show_case
     if work.named.city and work.desk.entities.only_tells_scope(work.text):
         return note_scope
+    if _asks_how_far(work):
+        return show_case
+    if _goes_on_about_case(work, act):
+        return show_case_again
+    return None
+
+
+def _by_certainty(work: Work, act: Act) -> Act:
+    """Return the act that Rasa's rule chose, or answering."""
     if act is answer_question or (act is note_scope and not work.named.tells_scope):
         return _answering(work)
     confidence = work.intent.confidence if work.intent else 0.0
@@ -163,6 +180,25 @@ def _asks_for_child(work: Work) -> bool:
         return False
     pending = work.memory.pending
     return bool(pending and pending.ask == "child") or bool(work.intent and work.intent.name in _OWN)
+
+
+def _asks_how_far(work: Work) -> bool:
+    """Whether a signed-in guardian asks in a few words how far an application is, and not how it goes in general."""
+    intent = work.intent
+    if work.conversation.guardian is None or intent is None or intent.name not in _OWN:
+        return False
+    likely = intent.confidence >= LIKELY_INTENT and len(work.text) <= _SHORT
+    return likely and not case_words.asks_in_general(work.text)
+
+
+def _goes_on_about_case(work: Work, act: Act) -> bool:
+    """Whether a guardian goes on about the case whose card was just shown, in words that no entry answers."""
+    if not work.memory.case_shown or work.conversation.guardian is None or len(work.text) > _SHORT:
+        return False
+    if act not in (*_YIELDING, answer_question):
+        return False
+    more = act is explain_again or case_words.part_of_card(work.text) is not None
+    return more and "answer" not in _decisions(work, in_context=False)
 
 
 def _decisions(work: Work, *, in_context: bool) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.actions import case_words
 from bot.actions.cards import answer_card, card_of, person_option
 from bot.actions.desk import Desk, Work
 from bot.actions.own_cases import Seen, Viewer, disclose, look_up, order_of, viewer_of
@@ -30,6 +31,14 @@ async def show_case(work: Work) -> Reply:
         cards = await disclose(work.desk, viewer, purpose, seen, ())
         return work.reply(Outcome.CASE_NONE, case_messages(work.desk, viewer.city, cards))
     return await _show(work, viewer, purpose, seen)
+
+
+async def show_case_again(work: Work) -> Reply:
+    """Show the own case once more, led by where on its card the thing asked for stands."""
+    reply = await show_case(work)
+    if reply.outcome is Outcome.CASE_SHOWN:
+        reply.messages.insert(0, work.say(f"case_again_{case_words.part_of_card(work.text) or 'next'}"))
+    return reply
 
 
 def case_messages(desk: Desk, city: City, cards: list[CaseMessage]) -> list[Message]:
@@ -106,7 +115,8 @@ def _children(work: Work, applications: list[Application] | tuple[Application, .
 def _chosen(work: Work, applications: tuple[Application, ...]) -> tuple[Application | None, bool]:
     """Return the application meant, and whether a child was named that has none.
 
-    It is the only one, or the one named or chosen in this turn, or else the one chosen before.
+    It is the only one, or the one named or chosen in this turn, or else the one chosen before; none if somebody is
+    named by a name: the backend masks names, and the one chosen before would pass for them.
     """
     named = work.named
     if len(applications) == 1:
@@ -117,6 +127,6 @@ def _chosen(work: Work, applications: tuple[Application, ...]) -> tuple[Applicat
     choice = work.turn.choice
     if choice and choice.do == "child":
         return next((a for a in applications if a.id == choice.application_id), None), False
-    if named.all_children or work.memory.child is None:
+    if named.all_children or work.memory.child is None or case_words.names_somebody(work.text):
         return None, False
     return next((a for a in applications if a.birth_order == work.memory.child), None), False

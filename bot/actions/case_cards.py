@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bot.actions.cards import source_card
+from bot.actions.cards import note_of, source_card
 from bot.actions.desk import Desk
 from conversations.reply import ApplicationCard, ProblemCard, QuoteCard, ReachedCard
+from core.scope import Scope
 from enrollment.models import Application
 from enrollment.states import states
 
@@ -21,7 +22,10 @@ def application_card(desk: Desk, application: Application, *, order: str | None 
     quote = None
     if advice.entry and advice.quote:
         entry = desk.knowledge.entries[advice.entry]
-        quote = QuoteCard(entry_id=entry.id, text=advice.quote, source=source_card(desk.knowledge, entry))
+        scope = Scope(application.city, application.district, application.stage)
+        note = note_of(desk, desk.knowledge.document_of(entry), scope)
+        source = source_card(desk.knowledge, entry)
+        quote = QuoteCard(entry_id=entry.id, text=advice.quote, source=source, note=note)
     return ApplicationCard(
         id=application.id,
         city=application.city,

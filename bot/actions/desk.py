@@ -32,6 +32,7 @@ SEEN_LATELY = 10 * 60
 """Seconds for which what the backend said of a case may be shown, with its time, while the backend is silent."""
 _FAMILIES_KEPT = 10_000
 _NOT_ANSWERED = (Outcome.NO_OFFICIAL_ANSWER, Outcome.NO_MORE_CANDIDATES)
+_SHOWS_CASE = (Outcome.CASE_SHOWN, Outcome.CASE_LISTED)
 _SETTLES = (Kind.ANSWER, Kind.CASE)
 """What ends a row of messages that had no answer."""
 
@@ -133,6 +134,8 @@ async def finish(work: Work, act: Act) -> Outcome:
         work.memory.unanswered += 1
     elif reply.outcome.kind in _SETTLES or reply.outcome is Outcome.TICKET_MADE:
         work.memory.unanswered = 0
+    if reply.outcome.kind is not Kind.SMALL_TALK:
+        work.memory.case_shown = reply.outcome in _SHOWS_CASE
     store = work.desk.store
     finished = await store.call(store.leave_reply, work.turn, reply, scope=work.scope, memory=work.memory)
     waiting = work.desk.open_turns.get(work.turn.id)

@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.system, pytest.mark.browser]
 OpenPage = Callable[..., Page]
 ChatIn = Callable[[Page], Frame]
 FAMILIES = [family for family in read_families() if len(family.children) == 1]
+ENDED = "2025年度第三批次口径,以当年官方通知为准"
+REPOST = "转载内容,部分为往年口径,以当年官方通知为准"
+OTHER_STAGE = "这份问答只讲小学入学,初中入学请以当年官方通知为准"
 PLAIN = re.compile(r"\s|[→·]")
 
 
@@ -65,6 +68,8 @@ def test_the_card_says_the_state_since_when_what_to_do_and_what_then(
     (child,) = family.children
     wanted = [state.meaning, advice.next, advice.then or "", advice.quote or "", child.school, child.id]
     wanted += [problem.reason for problem in child.problems]
+    if advice.quote:
+        wanted += [ENDED, "官方"] if family.city == "chongqing" else [REPOST, "转载"]
     assert [words for words in wanted if plain(words) not in told] == []
     assert child.name not in told
     steps = card.locator(".timeline__state")
@@ -81,8 +86,11 @@ def test_of_two_children_each_is_one_line_that_opens(service: Service, open_page
         "老二金**：待补充",
     ]
     expect(lines.nth(1).locator(".facts__row--problems")).to_be_hidden()
+    lines.nth(0).locator("summary").press("Enter")
+    expect(lines.nth(0).locator(".card__note")).to_contain_text(OTHER_STAGE)
     lines.nth(1).locator("summary").press("Enter")
     expect(lines.nth(1).locator(".facts__row--problems")).to_contain_text("没有上传")
+    expect(lines.nth(1).locator(".card__note")).to_have_text(REPOST)
 
 
 def test_a_change_appears_in_the_open_page(service: Service, open_page: OpenPage, chat_in: ChatIn) -> None:

@@ -89,7 +89,7 @@ def test_a_case_has_the_shape_that_was_agreed(a_parent: APlace) -> None:
     case = a_parent(guardian="cq-liu").say("我的报名进度").cases[0]
     assert set(case) == APPLICATION
     assert set(case["problems"][0]) == {"item", "reason"}
-    assert set(case["official_quote"]) == {"entry_id", "text", "source"}
+    assert set(case["official_quote"]) == {"entry_id", "text", "source", "note"}
     for moment in (case["since"], case["as_of"]):
         assert datetime.fromisoformat(moment).tzinfo is not None
 

@@ -171,6 +171,14 @@ class TestTurns:
         monkeypatch.setattr(clock, "now", lambda: later)
         assert store.begin_turn(conversation.id, "二")[0].number == 2
 
+    def test_a_case_number_is_kept_for_people_only(self, store: ConversationStore) -> None:
+        conversation = opened(store)
+        turn, seen = store.begin_turn(conversation.id, "CQ2026-0415-0108到哪一步了")
+        assert turn.text == "[办件编号]到哪一步了"
+        memory = seen.memory.model_copy(update={"pending": Pending(ask="ticket")})
+        store.leave_reply(turn, Reply(outcome=Outcome.TICKET_FORM, messages=[]), scope=Scope(), memory=memory)
+        assert store.begin_turn(conversation.id, "CQ2026-0415-0108被退回")[0].text == "CQ2026-0415-0108被退回"
+
     def test_one_conversation_does_not_hold_up_another(self, store: ConversationStore) -> None:
         store.begin_turn(opened(store).id, "一")
         assert store.begin_turn(opened(store).id, "一")[0].number == 1
@@ -302,11 +310,20 @@ class TestSigningIn:
         after = store.get(conversation.id)
         assert (after.guardian, after.guardian_city, after.scope.city) == ("cq-zhang", "chongqing", "chongqing")
 
-    def test_city_of_the_scope_stays(self, store: ConversationStore) -> None:
-        conversation = opened(store, Scope("qingdao"))
+    def test_the_tokens_city_wins_over_the_pages(self, store: ConversationStore) -> None:
+        conversation = opened(store, Scope("qingdao", "市南区"))
         store.sign_in(conversation.id, "cq-zhang", "chongqing", uuid.uuid4().hex, LATER)
         after = store.get(conversation.id)
-        assert (after.scope.city, after.guardian_city) == ("qingdao", "chongqing")
+        assert (after.scope, after.guardian_city) == (Scope("chongqing"), "chongqing")
+
+    def test_a_city_that_was_told_since_stays_when_the_sign_in_is_renewed(self, store: ConversationStore) -> None:
+        conversation = opened(store)
+        store.sign_in(conversation.id, "cq-zhang", "chongqing", uuid.uuid4().hex, LATER)
+        turn, seen = store.begin_turn(conversation.id, "青岛的呢")
+        reply = Reply(outcome=Outcome.SCOPE_NOTED, messages=[])
+        store.leave_reply(turn, reply, scope=Scope("qingdao"), memory=seen.memory)
+        store.sign_in(conversation.id, "cq-zhang", "chongqing", uuid.uuid4().hex, LATER)
+        assert store.get(conversation.id).scope.city == "qingdao"
 
     def test_same_guardian_renews_with_the_same_and_with_a_new_token(self, store: ConversationStore) -> None:
         conversation, jti = opened(store), uuid.uuid4().hex

@@ -97,6 +97,17 @@ def test_a_closed_window_never_advises_what_needs_an_open_one(city: City, name: 
         assert state.closed.next != state.next
 
 
+@pytest.mark.parametrize("name", ["未维护", "已维护"])
+def test_who_may_have_missed_everything_is_told_where_to_turn_and_not_to_wait(name: str) -> None:
+    advice = states().advice(application(state=name, window_open=False))
+    assert "如果已经结束，请尽快联系学校的招生咨询服务团队" in advice.next
+    assert advice.entry == "cq-22"
+
+
+def test_who_is_filling_in_is_told_how_many_parts_there_are() -> None:
+    assert "三到六项" in states().advice(application("qingdao", state="填报中")).next
+
+
 @pytest.mark.parametrize(
     ("city", "name", "entry"),
     [

@@ -14,6 +14,7 @@ from bot.actions.case_cards import application_card
 from bot.actions.desk import Desk
 from conversations.reply import ApplicationCard
 from core import clock
+from core.settings import settings
 from enrollment.reference import cases
 from enrollment.reference.database import open_database
 from enrollment.reference.families import read_families, seed_families
@@ -26,7 +27,8 @@ NUMBERS = [child.id for family in read_families() for child in family.children]
 @pytest.fixture(scope="module")
 def cards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ApplicationCard]]:
     """Give the card of each demo application."""
-    desk = cast("Desk", SimpleNamespace(knowledge=load_knowledge()))  # a card needs no more of the desk
+    # a card needs no more of the desk
+    desk = cast("Desk", SimpleNamespace(knowledge=load_knowledge(), settings=settings()))
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('spoken') / 'enrollment.db'}")
     with Session(engine) as session:
         seed_families(session, clock.now())
@@ -57,6 +59,8 @@ def test_official_words_stand_verbatim_in_a_line_that_says_so_and_in_no_other(
         assert f"“{card.official_quote.text}”" in line
         assert card.official_quote.source
         assert card.official_quote.source.document in line
+        assert card.official_quote.note
+        assert card.official_quote.note in line
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -14,6 +14,19 @@ from bot.actions.words import Words
 
 pytestmark = pytest.mark.system
 APlace = Callable[..., Parent]
+OWNERLESS = [
+    "审核通过了没呀", "审核走到哪一步啦", "报名进度", "进度怎样了呀", "补正的原因是啥", "到底要补正什么",
+    "被打回来怎么办呀", "驳回是啥原因", "通过没有啊", "怎么还没审核完", "录取了没呀", "没过是什么原因",
+]  # fmt: skip
+"""How far it is, and no word says whose; not among the training lines, but for one that an entry claims, too."""
+GENERAL = [
+    "审核通过了是不是就录取了",
+    "一般审核要多久",
+    "在哪里查进度",
+    "怎么查审核进度",
+    "审核通过等于录取吗",
+    "提交后还能改吗",
+]
 SIGN_IN = "凭姓名、身份证号或办件编号都不能在这里查询"
 
 
@@ -154,3 +167,73 @@ def test_the_demo_page_hands_out_tokens_of_demo_families_only(service: Service) 
         assert good.status_code == 200
         assert http.post(API, json={"token": good.json()["token"]}).json()["signed_in"] is True
         assert http.post("/demo/token", json={"guardian": "somebody-else"}).status_code == 422
+
+
+@pytest.mark.parametrize("words", OWNERLESS)
+def test_a_signed_in_guardian_need_not_say_whose_application_it_is(a_parent: APlace, words: str) -> None:
+    assert [case["state"] for case in a_parent(guardian="cq-liu").say(words).cases] == ["补正"]
+
+
+@pytest.mark.parametrize("words", [words for words in OWNERLESS if words != "报名进度"])
+def test_who_is_not_signed_in_and_says_not_whose_it_is_is_told_to_sign_in(a_parent: APlace, words: str) -> None:
+    turn = a_parent().say(words)
+    assert turn.outcome == "case_sign_in"
+    assert not turn.asks("city")
+
+
+@pytest.mark.parametrize("words", GENERAL)
+def test_how_it_goes_in_general_is_answered_to_a_signed_in_guardian_too(a_parent: APlace, words: str) -> None:
+    assert a_parent(guardian="qd-wang").say(words).cases == []
+
+
+@pytest.mark.parametrize("guardian", ["cq-liu", "qd-demo-4"])
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("怎么办", "现在要做什么"),
+        ("我该怎么办", "现在要做什么"),
+        ("哪里不对", "现在要做什么"),
+        ("下一步呢", "现在要做什么"),
+        ("什么意思", "现在要做什么"),
+        ("学校是哪个", "学校"),
+        ("什么时候截止", "办理时段"),
+    ],
+)
+def test_what_is_asked_of_the_card_just_shown_is_led_to_its_place(
+    a_parent: APlace, guardian: str, words: str, part: str
+) -> None:
+    parent = a_parent(guardian=guardian)
+    shown = parent.say("我的报名进度").cases
+    parent.say("好的")
+    again = parent.say(words)
+    assert [case["id"] for case in again.cases] == [case["id"] for case in shown]
+    assert f"“{part}”" in again.words
+
+
+@pytest.mark.parametrize("words", ["今天天气怎么样", "谢谢", "不对", "刷脸查不到孩子怎么办"])
+def test_what_is_not_asked_of_the_card_does_not_show_it_again(a_parent: APlace, words: str) -> None:
+    parent = a_parent(guardian="cq-liu")
+    parent.say("我的报名进度")
+    assert parent.say(words).cases == []
+
+
+def test_what_is_said_before_any_card_is_not_taken_for_the_case(a_parent: APlace) -> None:
+    assert a_parent(guardian="cq-liu").say("然后呢").cases == []
+
+
+def test_a_twin_called_by_name_is_not_taken_for_the_one_chosen_before(a_parent: APlace) -> None:
+    parent = a_parent(guardian="qd-wang")
+    parent.say("我的报名进度")
+    assert [case["state"] for case in parent.say("老大的呢").cases] == ["审核通过"]
+    assert [case["state"] for case in parent.say("王某乙呢").cases] == ["审核通过", "已录取"]
+
+
+def test_the_tokens_city_wins_over_the_pages(a_parent: APlace, service: Service) -> None:
+    parent = a_parent(guardian="cq-liu", city="qingdao")
+    assert parent.opening["city"] == "chongqing"
+    later = a_parent(city="qingdao", district="市南区")
+    assert later.sign_in(service.token("cq-liu")).status_code == 204
+    assert later.transcript()["city"] == "chongqing"
+    for one in (parent, later):
+        one.say("我的报名进度")
+        assert not [entry for entry in one.say("怎么补").entries if entry.startswith("qd-")]

@@ -84,6 +84,7 @@ def hold_conversation(parent: Parent) -> None:
         f"老身份证{OLD_IDENTITY}认证不过",
         f"{IDENTITY[:6]} {IDENTITY[6:14]} {IDENTITY[14:]}刷脸查不到孩子",
         f"我手机{SPOKEN}，收不到验证码",
+        f"{CASE['application id']}到哪一步了",
         f"座机{LANDLINE}，回乡证{PERMIT}，注册不了",
     ):
         parent.say(words)
@@ -130,6 +131,8 @@ def test_a_typed_number_of_a_person_is_kept_nowhere(afternoon: Afternoon, number
     assert found == []
     assert "[手机号]" in kept["database"]
     assert "[身份证号]" in kept["database"]
+    assert "[办件编号]到哪一步了" in kept["database"]
+    assert f"{CASE['application id']}到哪一步了" not in kept["database"]
     assert "座机[电话号码]，回乡证[证件号]" in kept["database"]
 
 

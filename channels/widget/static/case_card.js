@@ -28,7 +28,8 @@ export class CaseCard {
     const problems = it.problems || [];
     const timeline = it.timeline || [];
     const quote = it.official_quote;
-    const source = (quote && quote.source) || {};
+    const { source: published, note } = quote || {};
+    const source = published || {};
     this.list(node, 'problem-list', problems.map(({ item, reason }) => fillSlots(copyOf('js-problem'), { item, reason })));
     this.list(node, 'timeline-list', timeline.map((reached) => this.reached(reached)));
     if (quote) {
@@ -39,11 +40,12 @@ export class CaseCard {
       state: it.state, since: day(it.since), meaning: it.meaning, next: it.next, then: it.then, school: it.school,
       order: it.order ? `${it.order} ` : '', child: it.child, window: this.windowWord(node), id: it.id,
       as_of: moment(it.as_of), source: source.document, document: source.document, publisher: source.publisher,
-      number: source.number,
+      number: source.number, note,
     });
     return keepParts(node, {
       meaning: it.meaning, problems: problems.length, next: it.next, then: it.then, timeline: timeline.length > 1,
-      child: it.child, school: it.school, window: typeof it.window_open === 'boolean', quote,
+      child: it.child, school: it.school, window: typeof it.window_open === 'boolean',
+      official: source.official, repost: !source.official, quote,
     });
   }
 
