@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from channels.access import Allowed
 from channels.messages import PRINTABLE
 from channels.services import services
+from channels.tickets.live import TalkLine, line_of
 from channels.tickets.routes import reach_of
 from conversations import handover
 from conversations.audit import Look
 from conversations.handover import Hold, Ownership, Person
-from conversations.reply import Said
 from core.errors import MalformedRequestError, NotFoundError
 from core.privacy import mask_personal_data
 from core.scope import Scope
@@ -63,9 +63,9 @@ class Kept(Fenced):
 
 
 class Talk(BaseModel):
-    """What was said after a given number, for the person who owns the conversation."""
+    """What was said after a given number, for the person who owns the conversation; a case is named and not shown."""
 
-    messages: list[Said]
+    messages: list[TalkLine]
 
 
 @router.post("/takeover")
@@ -108,7 +108,8 @@ async def read(
     hold = await _hold(request, conversation_id, who, fence)
     store = services(request).desk.store
     await store.call(handover.check_owner, store.engine, hold)
-    return Talk(messages=await store.call(store.said_after, conversation_id, after))
+    said = await store.call(store.said_after, conversation_id, after)
+    return Talk(messages=[line_of(one) for one in said])
 
 
 @router.post("/handback")

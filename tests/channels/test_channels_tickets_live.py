@@ -58,6 +58,20 @@ def parent(app: Service, **known: str) -> Iterator[Parent]:
     one.close()
 
 
+def show_case(app: Service, family: Parent) -> None:
+    """Show the family a card of an application in their chat."""
+    card = {"id": "CQ-1", "city": "chongqing", "child": "张**", "state": "待核验", "school": None}
+    times = {"since": "2026-07-01T00:00:00Z", "as_of": "2026-07-01T00:00:00Z"}
+    words = {"problems": [], "window_open": True, "meaning": "…", "next": "…"}
+    message = {"type": "case", "brief": False, "application": {**card, **times, **words}}
+    engine = open_engine(app.settings.database)
+    row = {"c": family.id, "m": json.dumps(message, ensure_ascii=False)}
+    with engine.begin() as connection:
+        insert = "INSERT INTO said (conversation_id, seq, turn, author, message, at)"
+        connection.execute(sql(f"{insert} VALUES (:c, 99, 0, 'bot', :m, '2026-07-01 00:00:00')"), row)
+    engine.dispose()
+
+
 @contextmanager
 def following(http: httpx.Client, last: str | None = None) -> Iterator[Iterator[dict[str, Any]]]:
     headers = {} if last is None else {"Last-Event-ID": last}
@@ -146,18 +160,19 @@ class TestConversation:
     def test_a_case_that_was_shown_in_the_chat_is_named_and_not_shown(self, app: Service) -> None:
         with parent(app, city="chongqing") as family, staff(app) as teacher:
             ticket = made(app, family.id)
-            card = {"id": "CQ-1", "city": "chongqing", "child": "张**", "state": "待核验", "school": None}
-            times = {"since": "2026-07-01T00:00:00Z", "as_of": "2026-07-01T00:00:00Z"}
-            words = {"problems": [], "window_open": True, "meaning": "…", "next": "…"}
-            message = {"type": "case", "brief": False, "application": {**card, **times, **words}}
-            engine = open_engine(app.settings.database)
-            row = {"c": family.id, "m": json.dumps(message, ensure_ascii=False)}
-            with engine.begin() as connection:
-                insert = "INSERT INTO said (conversation_id, seq, turn, author, message, at)"
-                connection.execute(sql(f"{insert} VALUES (:c, 99, 0, 'bot', :m, '2026-07-01 00:00:00')"), row)
-            engine.dispose()
+            show_case(app, family)
             response = teacher.get(f"{PATH}/{ticket.id}/conversation")
         assert response.json()["lines"][-1]["message"] == {"type": "case"}
+        assert "张**" not in response.text
+
+    def test_who_takes_over_reads_that_a_case_was_shown_and_not_the_case(self, app: Service) -> None:
+        with parent(app, city="chongqing") as family:
+            show_case(app, family)
+            agent = Adviser(app.base, demo_staff_token(app.settings, "agent", ""), family.id)
+            assert agent.take_over().status_code == 200
+            response = agent.read()
+            agent.close()
+        assert response.json()["messages"][-1]["message"] == {"type": "case"}
         assert "张**" not in response.text
 
 
