@@ -146,6 +146,7 @@ async def _within(request: Request, conversation_id: str, who: Staff) -> Ownersh
 def _covers(who: Staff, scope: Scope) -> bool:
     """Whether city and district are the caller's; what is not known yet is only theirs whose scope does not name it.
 
-    A conversation names no school, so a school's staff may speak with the parents of its district.
+    A conversation names no school, so a school's staff speak with those alone who have a ticket with them.
     """
-    return who.scope.city in (None, scope.city) and who.scope.district in (None, scope.district)
+    mine = who.scope
+    return mine.school is None and mine.city in (None, scope.city) and mine.district in (None, scope.district)

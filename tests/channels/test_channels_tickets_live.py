@@ -142,15 +142,20 @@ class TestConversation:
             assert stranger.post(f"{PATH}/{ticket.id}/presence", json={}).status_code == 404
             assert looks(app) == before
 
-    def test_whose_ticket_it_is_may_enter_although_the_conversation_names_no_district(self, app: Service) -> None:
-        with parent(app, city="chongqing") as family:
+    @pytest.mark.parametrize("known", [{}, {"district": DISTRICT}])
+    def test_a_school_enters_where_it_has_a_ticket_and_another_of_its_district_does_not(
+        self, app: Service, known: dict[str, str]
+    ) -> None:
+        with parent(app, city="chongqing", **known) as family:
             mine = Adviser(app.base, demo_staff_token(app.settings, "school", SCOPE), family.id)
             other = Adviser(app.base, demo_staff_token(app.settings, "school", OTHER), family.id)
             assert mine.take_over().status_code == 404
             ticket = made(app, family.id)
             assert mine.take_over().status_code == 200
             assert mine.say("您好，我是学校的老师。").status_code == 200
-            assert other.take_over(from_fence=1).status_code == 404
+            other.fence = mine.fence
+            refused = (other.take_over(from_fence=1), other.read(), other.say("您好"), other.hand_back())
+            assert [one.status_code for one in refused] == [404] * 4
             owner = mine.http.get(f"{PATH}/{ticket.id}/conversation").json()["owner"]
             assert (owner["owner"], owner["role"], owner["mine"], owner["fence"]) == ("person", "school", True, 1)
             assert mine.hand_back().status_code == 200
