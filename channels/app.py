@@ -40,6 +40,7 @@ from channels.tickets import live as tickets_live
 from channels.tickets import routes as tickets_routes
 from channels.tickets.announcing import keep_announcing
 from channels.tickets.climbing import keep_climbing
+from channels.tickets.leaving import keep_handing_back
 from channels.tickets.notifying import Notifier
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
@@ -115,7 +116,8 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
         async with parts.keys.kept_fresh():
             on_mark = notifier.notifications.put if notifier else None
             rounds = [news_desk.run(), keep_climbing(desk.store, desk.tickets)]
-            rounds += [keep_announcing(desk, on_mark=on_mark), *([notifier.run()] if notifier else [])]
+            rounds += [keep_announcing(desk, on_mark=on_mark), keep_handing_back(desk)]
+            rounds += [notifier.run()] if notifier else []
             tasks = [asyncio.create_task(one) for one in rounds]
             yield
             for task in tasks:

@@ -15,7 +15,7 @@ from channels.tickets.routes import reach_of
 from conversations import handover
 from conversations.audit import Look
 from conversations.handover import Hold, Ownership, Person
-from core.errors import MalformedRequestError, NotFoundError
+from core.errors import MalformedRequestError, NotFoundError, StaleFenceError
 from core.privacy import mask_personal_data
 from core.scope import Scope
 from retrieval.normalise import strip_invisible
@@ -114,10 +114,16 @@ async def read(
 
 @router.post("/handback")
 async def hand_back(request: Request, conversation_id: str, who: Allowed, body: HandbackBody) -> Fenced:
-    """Give the conversation back to the bot, which says so and tells the news that came meanwhile."""
-    hold = await _hold(request, conversation_id, who, body.fence)
-    desk = services(request).desk
-    fence = await desk.store.call(handover.hand_back, desk.store.engine, hold, desk.words.say("back_from_person"))
+    """Give the conversation back to the bot, which says so and tells the news that came meanwhile.
+
+    Who owns it may do so wherever its ticket has gone since.
+    """
+    desk, hold = services(request).desk, Hold(conversation_id, Person(who.id, who.role), body.fence)
+    try:
+        fence = await desk.store.call(handover.hand_back, desk.store.engine, hold, desk.words.say("back_from_person"))
+    except StaleFenceError:
+        await _within(request, conversation_id, who)  # of others' conversations nothing is told
+        raise
     request.app.state.news.wake()
     return Fenced(fence=fence)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from escalation.desk import Draft, TicketDesk
 from escalation.outbox import Outbox
 from escalation.routing import own_rules
 from escalation.rules import Actor, Place
+from staff.roles import Role
 
 pytestmark = pytest.mark.system
 PATH = "/api/v1/tickets"
@@ -70,6 +72,36 @@ def show_case(app: Service, family: Parent) -> None:
         insert = "INSERT INTO said (conversation_id, seq, turn, author, message, at)"
         connection.execute(sql(f"{insert} VALUES (:c, 99, 0, 'bot', :m, '2026-07-01 00:00:00')"), row)
     engine.dispose()
+
+
+@contextmanager
+def adviser(app: Service, family: Parent, role: Role = "school", scope: str = SCOPE) -> Iterator[Adviser]:
+    one = Adviser(app.base, app.own_token(role, scope), family.id)
+    yield one
+    one.close()
+
+
+def given(who: Adviser, ticket_id: str, act: str, **body: str) -> None:
+    """Give a command to the ticket as it is now."""
+    version = who.http.get(f"{PATH}/{ticket_id}").json()["version"]
+    response = who.http.post(f"{PATH}/{ticket_id}/{act}", json={"version": version, **body})
+    assert response.status_code == 200, response.text
+
+
+def listed(who: Adviser, number: str) -> dict[str, Any]:
+    (found,) = who.http.get(PATH, params={"number": number}).json()["tickets"]
+    row: dict[str, Any] = found
+    return row
+
+
+def told_of(family: Parent, happened: str) -> bool:
+    """Wait until the chat shows a step of a ticket."""
+    for _ in range(100):
+        said = [one["message"] for one in family.transcript()["messages"]]
+        if any(one["type"] == "ticket" and one["ticket"]["happened"] == happened for one in said):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 @contextmanager
@@ -179,6 +211,66 @@ class TestConversation:
             agent.close()
         assert response.json()["messages"][-1]["message"] == {"type": "case"}
         assert "张**" not in response.text
+
+
+class TestLeaving:
+    @pytest.mark.parametrize(
+        ("act", "body"),
+        [
+            ("release", {}),
+            ("resolve", {"text": "已经办好"}),
+            ("transfer", {"to": "district", "district": "北碚区", "why": "在北碚"}),
+        ],
+    )
+    def test_who_leaves_the_ticket_leaves_its_conversation_to_the_bot(
+        self, app: Service, act: str, body: dict[str, str]
+    ) -> None:
+        with parent(app, city="chongqing") as family, adviser(app, family) as teacher:
+            ticket = made(app, family.id)
+            given(teacher, ticket.id, "claim")
+            assert teacher.take_over().status_code == 200
+            assert teacher.say("您好").status_code == 200
+            given(teacher, ticket.id, "reply", text="请重新上传")
+            assert family.transcript()["owner"] == "person"
+            given(teacher, ticket.id, act, **body)
+            assert family.transcript()["owner"] == "bot"
+            assert told_of(family, "reply")
+
+    def test_who_leaves_the_ticket_leaves_a_colleague_in_its_conversation(self, app: Service) -> None:
+        with (
+            parent(app, city="chongqing") as family,
+            adviser(app, family) as teacher,
+            adviser(app, family, "city", "chongqing") as officer,
+        ):
+            ticket = made(app, family.id)
+            given(teacher, ticket.id, "claim")
+            assert officer.take_over().status_code == 200
+            given(teacher, ticket.id, "release")
+            assert family.transcript()["owner"] == "person"
+
+    def test_who_owns_a_conversation_hands_it_back_wherever_its_ticket_went(self, app: Service) -> None:
+        with (
+            parent(app, city="chongqing") as family,
+            adviser(app, family) as teacher,
+            adviser(app, family, "city", "chongqing") as officer,
+        ):
+            ticket = made(app, family.id)
+            assert teacher.take_over().status_code == 200
+            given(officer, ticket.id, "transfer", to="district", district="北碚区", why="在北碚")
+            assert family.transcript()["owner"] == "person"
+            assert teacher.say("您好").status_code == 404
+            assert teacher.hand_back().status_code == 200
+            assert family.transcript()["owner"] == "bot"
+
+    def test_the_list_tells_since_when_a_person_speaks_with_the_parent(self, app: Service) -> None:
+        with parent(app, city="chongqing") as family, adviser(app, family) as teacher:
+            ticket = made(app, family.id)
+            assert listed(teacher, ticket.number)["person_since"] is None
+            teacher.take_over()
+            owner = teacher.http.get(f"{PATH}/{ticket.id}/conversation").json()["owner"]
+            assert listed(teacher, ticket.number)["person_since"] == owner["since"]
+            teacher.hand_back()
+            assert listed(teacher, ticket.number)["person_since"] is None
 
 
 class TestEvents:
