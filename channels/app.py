@@ -132,6 +132,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan, responses=refusals)
     app.state.services = parts
     app.state.news = news_desk
+    app.state.on_said = notifier.notifications.put_said if notifier else None
     for router in (parents.router, handover.router, suggestions.make_router(desk), cases.router, news.router):
         app.include_router(router)
     for router in (tickets_live.router, tickets_routes.router, incidents_routes.router, health.router):

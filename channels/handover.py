@@ -92,7 +92,7 @@ async def say(request: Request, conversation_id: str, who: Allowed, body: StaffM
         raise MalformedRequestError("消息没有文字。")
     hold = await _hold(request, conversation_id, who, body.fence)
     store = services(request).desk.store
-    seq = await store.call(handover.say, store.engine, hold, text, body.key)
+    seq = await store.call(handover.say, store.engine, hold, text, body.key, request.app.state.on_said)
     return Kept(fence=body.fence, seq=seq)
 
 

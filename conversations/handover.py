@@ -9,7 +9,7 @@ All functions block; coroutines call them through `ConversationStore.call`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -31,6 +31,10 @@ NOT_FOUND = "没有这个会话。"
 _STALE = "会话的接管情况已经变化，请刷新后再试。"
 _SEEN_AGAIN = timedelta(seconds=10)
 """How old a note that the owner is there may grow: their page asks every two seconds, and not each time is kept."""
+
+
+OnSaid = Callable[[Connection, str, int, datetime], None]
+"""Takes the transaction, the conversation's id, the number of what was said, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +124,11 @@ def take_over(engine: Engine, conversation_id: str, person: Person, from_fence: 
         return int(row.fence)
 
 
-def say(engine: Engine, hold: Hold, text: str, key: str | None = None) -> int:
+def say(engine: Engine, hold: Hold, text: str, key: str | None = None, on_said: OnSaid | None = None) -> int:
     """Say a person's words, masked, to the parent and return their number.
 
     A second call with the same `key` under the same fence says nothing more and returns the same number, even when
-    the conversation has another owner since.
+    the conversation has another owner since. `on_said`, if there is one, is done in the transaction that keeps them.
 
     Raises:
         NotFoundError: there is no such conversation.
@@ -134,7 +138,12 @@ def say(engine: Engine, hold: Hold, text: str, key: str | None = None) -> int:
     for _ in range(2):
         try:
             with engine.begin() as connection:
-                return (key and _said_before(connection, hold, text, key)) or _say(connection, hold, text, key)
+                if before := key and _said_before(connection, hold, text, key):
+                    return before
+                seq = _say(connection, hold, text, key)
+                if on_said:
+                    on_said(connection, hold.conversation_id, seq, clock.now())
+                return seq
         except IntegrityError:  # the same call, made twice at once: the other was quicker
             continue
     raise ConflictError("这条消息正在发送，请稍候再试。")
