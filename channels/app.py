@@ -40,6 +40,7 @@ from channels.tickets import live as tickets_live
 from channels.tickets import routes as tickets_routes
 from channels.tickets.announcing import keep_announcing
 from channels.tickets.climbing import keep_climbing
+from channels.tickets.leaving import keep_handing_back
 from channels.tickets.notifying import Notifier
 from channels.widget.routes import make_router as make_widget_router
 from conversations.audit import open_audit_log
@@ -115,7 +116,8 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
         async with parts.keys.kept_fresh():
             on_mark = notifier.notifications.put if notifier else None
             rounds = [news_desk.run(), keep_climbing(desk.store, desk.tickets)]
-            rounds += [keep_announcing(desk, on_mark=on_mark), *([notifier.run()] if notifier else [])]
+            rounds += [keep_announcing(desk, on_mark=on_mark), keep_handing_back(desk)]
+            rounds += [notifier.run()] if notifier else []
             tasks = [asyncio.create_task(one) for one in rounds]
             yield
             for task in tasks:
@@ -130,6 +132,7 @@ def create_app(settings: Settings, desk: Desk | None = None) -> FastAPI:
     app = FastAPI(title="Enrolment help desk", version="0.1.0", lifespan=lifespan, responses=refusals)
     app.state.services = parts
     app.state.news = news_desk
+    app.state.on_said = notifier.notifications.put_said if notifier else None
     for router in (parents.router, handover.router, suggestions.make_router(desk), cases.router, news.router):
         app.include_router(router)
     for router in (tickets_live.router, tickets_routes.router, incidents_routes.router, health.router):

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from channels.access import Allowed
 from channels.messages import PRINTABLE
 from channels.services import services
+from channels.tickets.live import TalkLine, line_of
 from channels.tickets.routes import reach_of
 from conversations import handover
 from conversations.audit import Look
 from conversations.handover import Hold, Ownership, Person
-from conversations.reply import Said
-from core.errors import MalformedRequestError, NotFoundError
+from core.errors import MalformedRequestError, NotFoundError, StaleFenceError
 from core.privacy import mask_personal_data
 from core.scope import Scope
 from retrieval.normalise import strip_invisible
@@ -63,9 +63,9 @@ class Kept(Fenced):
 
 
 class Talk(BaseModel):
-    """What was said after a given number, for the person who owns the conversation."""
+    """What was said after a given number, for the person who owns the conversation; a case is named and not shown."""
 
-    messages: list[Said]
+    messages: list[TalkLine]
 
 
 @router.post("/takeover")
@@ -92,7 +92,7 @@ async def say(request: Request, conversation_id: str, who: Allowed, body: StaffM
         raise MalformedRequestError("消息没有文字。")
     hold = await _hold(request, conversation_id, who, body.fence)
     store = services(request).desk.store
-    seq = await store.call(handover.say, store.engine, hold, text, body.key)
+    seq = await store.call(handover.say, store.engine, hold, text, body.key, request.app.state.on_said)
     return Kept(fence=body.fence, seq=seq)
 
 
@@ -108,15 +108,22 @@ async def read(
     hold = await _hold(request, conversation_id, who, fence)
     store = services(request).desk.store
     await store.call(handover.check_owner, store.engine, hold)
-    return Talk(messages=await store.call(store.said_after, conversation_id, after))
+    said = await store.call(store.said_after, conversation_id, after)
+    return Talk(messages=[line_of(one) for one in said])
 
 
 @router.post("/handback")
 async def hand_back(request: Request, conversation_id: str, who: Allowed, body: HandbackBody) -> Fenced:
-    """Give the conversation back to the bot, which says so and tells the news that came meanwhile."""
-    hold = await _hold(request, conversation_id, who, body.fence)
-    desk = services(request).desk
-    fence = await desk.store.call(handover.hand_back, desk.store.engine, hold, desk.words.say("back_from_person"))
+    """Give the conversation back to the bot, which says so and tells the news that came meanwhile.
+
+    Who owns it may do so wherever its ticket has gone since.
+    """
+    desk, hold = services(request).desk, Hold(conversation_id, Person(who.id, who.role), body.fence)
+    try:
+        fence = await desk.store.call(handover.hand_back, desk.store.engine, hold, desk.words.say("back_from_person"))
+    except StaleFenceError:
+        await _within(request, conversation_id, who)  # of others' conversations nothing is told
+        raise
     request.app.state.news.wake()
     return Fenced(fence=fence)
 
@@ -145,6 +152,7 @@ async def _within(request: Request, conversation_id: str, who: Staff) -> Ownersh
 def _covers(who: Staff, scope: Scope) -> bool:
     """Whether city and district are the caller's; what is not known yet is only theirs whose scope does not name it.
 
-    A conversation names no school, so a school's staff may speak with the parents of its district.
+    A conversation names no school, so a school's staff speak with those alone who have a ticket with them.
     """
-    return who.scope.city in (None, scope.city) and who.scope.district in (None, scope.district)
+    mine = who.scope
+    return mine.school is None and mine.city in (None, scope.city) and mine.district in (None, scope.district)

@@ -9,11 +9,12 @@ All functions block; coroutines call them through `ConversationStore.call`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from conversations.reply import Memory, TextMessage
@@ -28,6 +29,12 @@ _CONVERSATIONS, _SAID, _HANDOVERS, _KEYS = (
 )
 NOT_FOUND = "没有这个会话。"
 _STALE = "会话的接管情况已经变化，请刷新后再试。"
+_SEEN_AGAIN = timedelta(seconds=10)
+"""How old a note that the owner is there may grow: their page asks every two seconds, and not each time is kept."""
+
+
+OnSaid = Callable[[Connection, str, int, datetime], None]
+"""Takes the transaction, the conversation's id, the number of what was said, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,15 @@ class Ownership:
     role: str | None
     since: datetime | None
     scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A person's time with a conversation that goes on: their claim, since when, and when they were last there."""
+
+    hold: Hold
+    since: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,7 @@ def take_over(engine: Engine, conversation_id: str, person: Person, from_fence: 
     c, now = _CONVERSATIONS.c, clock.now()
     expected = c.owner == "bot" if from_fence is None else c.fence == from_fence
     new = {"owner": "person", "owner_staff": person.id, "owner_role": person.role, "owned_since": now}
+    new["owner_seen_at"] = now
     with engine.begin() as connection:
         # The next words of the parent need not wait for an answer that will be dropped.
         changed = update(_CONVERSATIONS).where(c.id == _id(conversation_id), expected)
@@ -107,11 +124,11 @@ def take_over(engine: Engine, conversation_id: str, person: Person, from_fence: 
         return int(row.fence)
 
 
-def say(engine: Engine, hold: Hold, text: str, key: str | None = None) -> int:
+def say(engine: Engine, hold: Hold, text: str, key: str | None = None, on_said: OnSaid | None = None) -> int:
     """Say a person's words, masked, to the parent and return their number.
 
     A second call with the same `key` under the same fence says nothing more and returns the same number, even when
-    the conversation has another owner since.
+    the conversation has another owner since. `on_said`, if there is one, is done in the transaction that keeps them.
 
     Raises:
         NotFoundError: there is no such conversation.
@@ -121,16 +138,27 @@ def say(engine: Engine, hold: Hold, text: str, key: str | None = None) -> int:
     for _ in range(2):
         try:
             with engine.begin() as connection:
-                return (key and _said_before(connection, hold, text, key)) or _say(connection, hold, text, key)
+                if before := key and _said_before(connection, hold, text, key):
+                    return before
+                seq = _say(connection, hold, text, key)
+                if on_said:
+                    on_said(connection, hold.conversation_id, seq, clock.now())
+                return seq
         except IntegrityError:  # the same call, made twice at once: the other was quicker
             continue
     raise ConflictError("这条消息正在发送，请稍候再试。")
 
 
-def hand_back(engine: Engine, hold: Hold, words: str) -> int:
+def hand_back(engine: Engine, hold: Hold, words: str, unseen_since: datetime | None = None) -> int:
     """Give the conversation back to the bot, which says `words`, and return the new fence.
 
     What the bot had asked before is forgotten: the talk has gone on without it. A form that was begun is kept.
+
+    Args:
+        engine: the migrated database.
+        hold: whose it is.
+        words: what the bot says.
+        unseen_since: do so only if the person was not there since then.
 
     Raises:
         NotFoundError: there is no such conversation.
@@ -138,9 +166,11 @@ def hand_back(engine: Engine, hold: Hold, words: str) -> int:
     """
     c, now = _CONVERSATIONS.c, clock.now()
     new: dict[str, Any] = {"owner": "bot", "owner_staff": None, "owner_role": None, "owned_since": None}
+    new["owner_seen_at"] = None
+    gone = _seen_at() <= unseen_since if unseen_since else true()
     counted = {"fence": c.fence + 1, "last_seq": c.last_seq + 1, "busy_until": None}
     with engine.begin() as connection:
-        changed = update(_CONVERSATIONS).where(_held(hold)).values(**new, **counted)
+        changed = update(_CONVERSATIONS).where(_held(hold), gone).values(**new, **counted)
         row = connection.execute(changed.returning(c.fence, c.last_seq, c.memory)).one_or_none()
         if row is None:
             raise _refused(connection, hold.conversation_id)
@@ -155,15 +185,36 @@ def hand_back(engine: Engine, hold: Hold, words: str) -> int:
 
 
 def check_owner(engine: Engine, hold: Hold) -> None:
-    """Let a person go on who owns the conversation.
+    """Let a person go on who owns the conversation, and note that they are there.
 
     Raises:
         NotFoundError: there is no such conversation.
         StaleFenceError: they don't, or not any more.
     """
-    with engine.connect() as connection:
-        if connection.execute(select(_CONVERSATIONS.c.id).where(_held(hold))).one_or_none() is None:
+    now = clock.now()
+    with engine.begin() as connection:
+        seen = connection.execute(select(_seen_at()).where(_held(hold))).one_or_none()
+        if seen is None:
             raise _refused(connection, hold.conversation_id)
+        if seen[0] <= now - _SEEN_AGAIN:
+            connection.execute(update(_CONVERSATIONS).where(_held(hold)).values(owner_seen_at=now))
+
+
+def stretch_of(engine: Engine, conversation_id: str, staff: str) -> Stretch | None:
+    """Return the person's stretch in the conversation, None if it is not theirs."""
+    c = _CONVERSATIONS.c
+    return next(iter(_stretches(engine, c.id == _id(conversation_id), c.owner_staff == staff)), None)
+
+
+def stretches_in(engine: Engine, conversation_ids: Sequence[str]) -> dict[str, Stretch]:
+    """Return who has which of these conversations."""
+    found = _stretches(engine, _CONVERSATIONS.c.id.in_(conversation_ids)) if conversation_ids else []
+    return {one.hold.conversation_id: one for one in found}
+
+
+def left(engine: Engine, unseen_since: datetime) -> list[Stretch]:
+    """Return the stretches whose person was not there since a moment."""
+    return _stretches(engine, _seen_at() <= unseen_since)
 
 
 def owner_changes(
@@ -205,6 +256,19 @@ def stale(now: Ownership) -> StaleFenceError:
     return StaleFenceError(_STALE, fence=now.fence, owner=now.owner, role=now.role, since=since)
 
 
+def _seen_at() -> ColumnElement[Any]:
+    return func.coalesce(_CONVERSATIONS.c.owner_seen_at, _CONVERSATIONS.c.owned_since)
+
+
+def _stretches(engine: Engine, *where: ColumnElement[bool]) -> list[Stretch]:
+    c = _CONVERSATIONS.c
+    columns = (c.id, c.owner_staff, c.owner_role, c.fence, c.owned_since, _seen_at().label("seen_at"))
+    with engine.connect() as connection:
+        rows = connection.execute(select(*columns).where(c.owner == "person", *where)).all()
+    holds = [Hold(row.id, Person(row.owner_staff, row.owner_role), row.fence) for row in rows]
+    return [Stretch(hold, row.owned_since, row.seen_at) for hold, row in zip(holds, rows, strict=True)]
+
+
 def _held(hold: Hold) -> ColumnElement[bool]:
     c = _CONVERSATIONS.c
     mine = and_(c.owner == "person", c.owner_staff == hold.person.id, c.fence == hold.fence)
@@ -213,7 +277,8 @@ def _held(hold: Hold) -> ColumnElement[bool]:
 
 def _say(connection: Connection, hold: Hold, text: str, key: str | None) -> int:
     c = _CONVERSATIONS.c
-    numbered = update(_CONVERSATIONS).where(_held(hold)).values(last_seq=c.last_seq + 1).returning(c.last_seq)
+    numbered = update(_CONVERSATIONS).where(_held(hold))
+    numbered = numbered.values(last_seq=c.last_seq + 1, owner_seen_at=clock.now()).returning(c.last_seq)
     seq: int | None = connection.execute(numbered).scalar()
     if seq is None:
         raise _refused(connection, hold.conversation_id)

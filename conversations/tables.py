@@ -44,6 +44,7 @@ class ConversationRow(Base):
     """One conversation; `guardian` is the host app's pseudonymous id.
 
     `owner`, `bot` or `person`, is who may speak to the parent; `fence` grows by one with each change of it.
+    `owner_seen_at`: when the person was last there, roughly.
     """
 
     __tablename__ = "conversations"
@@ -60,6 +61,7 @@ class ConversationRow(Base):
     owner_staff: Mapped[str | None] = mapped_column(String(80))
     owner_role: Mapped[str | None] = mapped_column(String(20))
     owned_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    owner_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     turns: Mapped[int] = mapped_column(Integer, default=0)
     last_seq: Mapped[int] = mapped_column(Integer, default=0)

@@ -217,6 +217,12 @@ class Settings(BaseSettings):
     attachment_scanner_seconds: float = Field(
         20.0, gt=0, le=120, description="Seconds that the scanner may take for one file."
     )
+    handback_after_minutes: float = Field(
+        10.0,
+        gt=0,
+        le=1440,
+        description="Minutes after which the bot has a conversation again whose person is not at its page any more.",
+    )
     notifier_url: HttpUrl | None = Field(
         None,
         description="Address that is told by POST that a signed-in guardian's ticket has news that no open page of "

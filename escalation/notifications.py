@@ -1,4 +1,6 @@
-"""Steps of tickets that parents are told of outside the chat while they don't see them there: kept, tried, settled.
+"""What parents are told of outside the chat while they don't see it there: kept, tried, settled.
+
+These are steps of tickets, and that a person speaks to them.
 
 All functions block; coroutines call them through `ConversationStore.call`. Several processes may work at once.
 """
@@ -12,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import Connection, Engine, Select, Table, Update, insert, select, update
+from sqlalchemy import Connection, Engine, Select, Table, Update, insert, select, true, update
 
 from conversations.tables import ConversationRow
 from escalation.rows import TICKETS
@@ -22,6 +24,8 @@ _NOTIFICATIONS = cast("Table", NotificationRow.__table__)
 _OUTBOX = cast("Table", OutboxRow.__table__)
 _CONVERSATIONS = cast("Table", ConversationRow.__table__)
 _FIRST, _LONGEST = timedelta(seconds=30), timedelta(minutes=15)
+_LIVE = 0
+"""Stands for a step's version where it is not a step that was told, but a person who speaks in the chat."""
 KEPT_TRYING = timedelta(days=1)
 """How long after the step was told in the chat it is tried."""
 
@@ -37,7 +41,7 @@ class Notified(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One step to tell a guardian of.
+    """One step to tell a guardian of, or that a person speaks in the chat.
 
     Args:
         id: the same at each try.
@@ -83,6 +87,29 @@ class Notifications:
         if new:
             connection.execute(insert(_NOTIFICATIONS), new)
 
+    def put_said(self, connection: Connection, conversation_id: str, seq: int, now: datetime) -> None:
+        """Keep that a person said `seq` in the chat of a ticket's guardian, in the caller's transaction.
+
+        A ticket has one of these at a time: what is said while it is not settled needs no other.
+        """
+        ticket_id = connection.execute(_spoken_of(conversation_id)).scalar()
+        if ticket_id is None:
+            return
+        c = _NOTIFICATIONS.c
+        mine = update(_NOTIFICATIONS).where(c.ticket_id == ticket_id, c.version == _LIVE)
+        if connection.execute(mine.where(c.outcome.is_(None)).values(seq=seq)).rowcount:
+            return
+        new = {
+            "id": str(uuid.uuid4()),
+            "seq": seq,
+            "at": now,
+            "next_at": now + self._after,
+            "tries": 0,
+            "outcome": None,
+        }
+        if not connection.execute(mine.values(new)).rowcount:
+            connection.execute(insert(_NOTIFICATIONS), {"ticket_id": ticket_id, "version": _LIVE, **new})
+
     def waiting(self, limit: int = 200) -> list[Notification]:
         """Return those that are not settled, of people who are known, the next to be sent first."""
         names = ("ticket_id", "version", "id", "seq", "at", "next_at", "tries")
@@ -103,9 +130,10 @@ class Notifications:
             return bool(held.rowcount)
 
     def settle(self, one: Notification, outcome: Notified) -> bool:
-        """Note what became of it; False if that is noted already, or it was erased."""
+        """Note what became of it; False if that is noted already, it was erased, or more was said than was seen."""
+        same = _NOTIFICATIONS.c.seq == one.seq if outcome is Notified.SEEN else true()
         with self._engine.begin() as connection:
-            return bool(connection.execute(_open(one).values(outcome=outcome.value)).rowcount)
+            return bool(connection.execute(_open(one).where(same).values(outcome=outcome.value)).rowcount)
 
 
 def pause_after(tries: int) -> timedelta:
@@ -121,6 +149,13 @@ def _told(steps: Sequence[int]) -> Select[tuple[str, int, int]]:
     return select(*columns).select_from(joined).where(*told, _CONVERSATIONS.c.guardian.is_not(None))
 
 
+def _spoken_of(conversation_id: str) -> Select[tuple[str]]:
+    """Select the ticket that a known guardian's conversation is about: the newest, unsettled before settled."""
+    joined = TICKETS.join(_CONVERSATIONS, _CONVERSATIONS.c.id == TICKETS.c.conversation_id)
+    known = (_CONVERSATIONS.c.id == conversation_id, _CONVERSATIONS.c.guardian.is_not(None))
+    newest = (TICKETS.c.settled_at.is_not(None), TICKETS.c.created_at.desc(), TICKETS.c.id)
+    return select(TICKETS.c.id).select_from(joined).where(*known).order_by(*newest).limit(1)
+
+
 def _open(one: Notification) -> Update:
-    same = (_NOTIFICATIONS.c.ticket_id == one.ticket_id, _NOTIFICATIONS.c.version == one.version)
-    return update(_NOTIFICATIONS).where(*same, _NOTIFICATIONS.c.outcome.is_(None))
+    return update(_NOTIFICATIONS).where(_NOTIFICATIONS.c.id == one.id, _NOTIFICATIONS.c.outcome.is_(None))

@@ -179,6 +179,8 @@ class TicketAttachmentRow(Base):
 class NotificationRow(Base):
     """A step that its parent is told of outside the chat, unless they see it there; `outcome` is null until then.
 
+    Version 0 is no step: a person spoke in the chat.
+
     `id` is what the notifier knows it by; `seq`: how far a page must have read to have shown it; `next_at`: when it is
     sent, or sent again after `tries`.
     """

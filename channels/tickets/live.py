@@ -146,11 +146,12 @@ def _lines(talk: Talk) -> list[TalkLine]:
         facts = talk.turns.get(one.turn) if one.author == "bot" and one.turn not in told else None
         if one.author == "bot":
             told.add(one.turn)
-        lines.append(_line(one, facts))
+        lines.append(line_of(one, facts))
     return lines
 
 
-def _line(one: Said, facts: TurnFacts | None) -> TalkLine:
+def line_of(one: Said, facts: TurnFacts | None = None) -> TalkLine:
+    """Return one thing said as staff may read it: an application is the family's, whoever follows their talk."""
     message = CaseSeen() if isinstance(one.message, CaseMessage) else one.message
     why = None
     if facts:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Engine, select
 
+from bot.actions.desk import Desk
 from channels.access import Allowed
 from channels.services import services
 from channels.tickets.shapes import (
@@ -19,20 +21,23 @@ from channels.tickets.shapes import (
     TicketView,
     event_view,
     made,
-    summary,
+    row,
     view,
 )
+from conversations import handover
 from conversations.audit import Look
 from core import clock
-from core.errors import IllegalTransitionError, MalformedRequestError, NotFoundError
+from core.errors import IllegalTransitionError, MalformedRequestError, NotFoundError, StaleFenceError
 from escalation.desk import WITH_FILES, Draft, StaleTicketError, TicketDesk, TicketFile
 from escalation.listing import Reach
-from escalation.rules import ACTS, Act, Actor, Command, Place
+from escalation.rules import ACTS, Act, Actor, Command, Place, Ticket
 from hotline.tables import CallRow
 from knowledge.loader import Knowledge
 from staff.roles import Staff
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"])
+_LEAVE: frozenset[Act] = frozenset({"release", "transfer", "resolve"})
+"""Commands with which somebody leaves a ticket, and so its conversation."""
 
 
 @router.post("", status_code=201)
@@ -53,9 +58,11 @@ async def make_ticket(request: Request, response: Response, who: Allowed, body: 
 @router.get("")
 async def list_tickets(request: Request, who: Allowed, wanted: Annotated[ListQuery, Query()]) -> TicketPage:
     """Return the tickets in one's scope, those to answer first come first; settled ones last."""
-    tickets, now = desk_of(request), clock.now()
-    page = await services(request).desk.store.call(tickets.listed, wanted.filter(who.id), reach_of(who), now)
-    shown = [summary(one, tickets.book, actor_of(who), now) for one in page.tickets]
+    tickets, store, now = desk_of(request), services(request).desk.store, clock.now()
+    page = await store.call(tickets.listed, wanted.filter(who.id), reach_of(who), now)
+    chats = [one.conversation_id for one in page.tickets if one.conversation_id]
+    talks = await store.call(handover.stretches_in, store.engine, chats)
+    shown = [row(one, tickets.book, actor_of(who), now, talks.get(one.conversation_id or "")) for one in page.tickets]
     return TicketPage(tickets=shown, cursor=page.cursor)
 
 
@@ -85,6 +92,8 @@ def _make_route(act: Act) -> Callable[..., Coroutine[Any, Any, TicketView]]:
         except IllegalTransitionError as refused:
             refused.details |= _words(body)
             raise
+        if act in _LEAVE:
+            await _hand_back(parts.desk, file.ticket, who)
         return await shown(request, who, file)
 
     return give
@@ -94,6 +103,15 @@ for _act in ACTS:
     router.post(f"/{{ticket_id}}/{_act}", name=f"{_act}_ticket", summary=f"Give the command `{_act}`.")(
         _make_route(_act)
     )
+
+
+async def _hand_back(desk: Desk, ticket: Ticket, who: Staff) -> None:
+    """Give the ticket's conversation back to the bot if it is the caller's: the bot tells the step, and goes on."""
+    engine, call = desk.store.engine, desk.store.call
+    mine = await call(handover.stretch_of, engine, ticket.conversation_id or "", who.id)
+    if mine:
+        with suppress(StaleFenceError, NotFoundError):  # handed back, relieved or erased in this moment
+            await call(handover.hand_back, engine, mine.hold, desk.words.say("back_from_person"))
 
 
 async def shown(request: Request, who: Staff, file: TicketFile) -> TicketView:

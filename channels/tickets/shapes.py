@@ -9,6 +9,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from channels.messages import PRINTABLE
+from conversations.handover import Stretch
 from core.scope import City
 from escalation.attachments import MOST, Attachment
 from escalation.desk import TicketFile, need_of
@@ -116,6 +117,12 @@ class TicketSummary(BaseModel):
     closes_at: datetime | None
 
 
+class TicketRow(TicketSummary):
+    """A ticket as the list of one's tickets shows it; `person_since`: since when a person speaks with its parent."""
+
+    person_since: datetime | None
+
+
 class ServiceHours(BaseModel):
     """When a team works in a normal week: `weekdays` from 0 (Monday), `windows` as pairs of local times, 09:00."""
 
@@ -197,13 +204,18 @@ class TicketView(TicketSummary):
 class TicketPage(BaseModel):
     """Some tickets; `cursor` leads on, null at the end."""
 
-    tickets: list[TicketSummary]
+    tickets: list[TicketRow]
     cursor: str | None
 
 
 def summary(ticket: Ticket, book: RuleBook, by: Actor, now: datetime) -> TicketSummary:
     """Return what a list shows of a ticket."""
     return TicketSummary(**_summary(ticket, book, by, now))
+
+
+def row(ticket: Ticket, book: RuleBook, by: Actor, now: datetime, talk: Stretch | None) -> TicketRow:
+    """Return what the list of one's tickets shows of a ticket, `talk` being the person's in its conversation."""
+    return TicketRow(**_summary(ticket, book, by, now), person_since=talk.since if talk else None)
 
 
 def made(ticket: Ticket, book: RuleBook, by: Actor, now: datetime) -> TicketMade:

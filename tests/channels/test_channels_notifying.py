@@ -21,6 +21,8 @@ from channels.metrics import Metrics
 from channels.reading import Reading
 from channels.tickets import notifying
 from channels.tickets.notifying import Notifier
+from conversations import handover
+from conversations.handover import Hold, Person
 from conversations.news import NewsStore
 from conversations.reply import Message, TicketMessage
 from conversations.storage import Conversation, ConversationStore
@@ -156,6 +158,13 @@ def outcomes(engine: Engine) -> list[str | None]:  # noqa: F811
         return list(connection.execute(select(NotificationRow.outcome).order_by(NotificationRow.version)).scalars())
 
 
+def speaking(process: Process, talk: Conversation) -> Callable[[str], int]:
+    """Take the conversation over; give `say(…)`."""
+    database, person = process.store.engine, Person(TEACHER.id, TEACHER.role)
+    hold = Hold(talk.id, person, handover.take_over(database, talk.id, person))
+    return lambda text: handover.say(database, hold, text, on_said=process.notifier.notifications.put_said)
+
+
 def taken_by(process: Process) -> float:
     return process.counted().get("taken", 0)
 
@@ -210,6 +219,56 @@ def test_guests_and_what_concerns_the_desk_alone_or_the_parent_has_done_are_not_
     later(MINUTE)
     process.work()
     assert outcomes(process.store.engine) == []
+
+
+def test_a_person_who_speaks_while_the_page_is_closed_is_told_of_once_until_that_is_settled(
+    process: Process, server: NotifierServer, later: Later
+) -> None:
+    talk = process.talk()
+    ticket = process.ticket(talk)
+    say = speaking(process, talk)
+    say("您好")
+    later(MINUTE - timedelta(seconds=1))
+    say("在吗？")
+    process.work()
+    assert server.got == []
+    later(timedelta(seconds=1))
+    process.work(lambda: process.counted() == {"taken": 1})
+    say("请补一张照片")
+    later(MINUTE)
+    process.work(lambda: process.counted() == {"taken": 2})
+    assert [(one["kind"], one["number"]) for one in server.got] == [("ticket_news", ticket.number)] * 2
+    assert len({one["id"] for one in server.got}) == 2
+
+
+def test_what_a_person_says_is_not_told_to_who_reads_it_nor_without_a_ticket_nor_to_guests(
+    process: Process, server: NotifierServer, later: Later
+) -> None:
+    guest, without, talk = process.talk(guardian=None), process.talk(), process.talk()
+    process.ticket(guest)
+    process.desk.create(Draft("k-2", PLACE, QUESTION, conversation_id=talk.id), TEACHER)
+    for one in (guest, without, talk):
+        say = speaking(process, one)
+        say("您好")
+    process.reading.note(talk.id, process.store.get(talk.id).last_seq)
+    process.work(lambda: process.counted() == {"seen": 1})
+    say("还在吗？")
+    process.reading.note(talk.id, process.store.get(talk.id).last_seq)
+    process.work(lambda: process.counted() == {"seen": 2})
+    later(MINUTE)
+    process.work()
+    assert server.got == []
+
+
+def test_words_that_came_after_a_page_had_read_the_others_are_not_taken_for_read(process: Process) -> None:
+    talk = process.talk()
+    process.ticket(talk)
+    say = speaking(process, talk)
+    say("您好")
+    (read,) = process.notifier.notifications.waiting()
+    say("还在吗？")
+    assert not process.notifier.notifications.settle(read, Notified.SEEN)
+    assert outcomes(process.store.engine) == [None]
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 503])

@@ -21,6 +21,7 @@ from escalation.desk import Draft, TicketDesk
 from escalation.outbox import Outbox
 from escalation.routing import own_rules
 from escalation.rules import Actor, Place
+from staff.roles import Role
 
 pytestmark = pytest.mark.system
 PATH = "/api/v1/tickets"
@@ -56,6 +57,40 @@ def parent(app: Service, **known: str) -> Iterator[Parent]:
     one = Parent(app.base, **known)
     yield one
     one.close()
+
+
+def show_case(app: Service, family: Parent) -> None:
+    """Show the family a card of an application in their chat."""
+    card = {"id": "CQ-1", "city": "chongqing", "child": "张**", "state": "待核验", "school": None}
+    times = {"since": "2026-07-01T00:00:00Z", "as_of": "2026-07-01T00:00:00Z"}
+    words = {"problems": [], "window_open": True, "meaning": "…", "next": "…"}
+    message = {"type": "case", "brief": False, "application": {**card, **times, **words}}
+    engine = open_engine(app.settings.database)
+    row = {"c": family.id, "m": json.dumps(message, ensure_ascii=False)}
+    with engine.begin() as connection:
+        insert = "INSERT INTO said (conversation_id, seq, turn, author, message, at)"
+        connection.execute(sql(f"{insert} VALUES (:c, 99, 0, 'bot', :m, '2026-07-01 00:00:00')"), row)
+    engine.dispose()
+
+
+@contextmanager
+def adviser(app: Service, family: Parent, role: Role = "school", scope: str = SCOPE) -> Iterator[Adviser]:
+    one = Adviser(app.base, app.own_token(role, scope), family.id)
+    yield one
+    one.close()
+
+
+def given(who: Adviser, ticket_id: str, act: str, **body: str) -> None:
+    """Give a command to the ticket as it is now."""
+    version = who.http.get(f"{PATH}/{ticket_id}").json()["version"]
+    response = who.http.post(f"{PATH}/{ticket_id}/{act}", json={"version": version, **body})
+    assert response.status_code == 200, response.text
+
+
+def listed(who: Adviser, number: str) -> dict[str, Any]:
+    (found,) = who.http.get(PATH, params={"number": number}).json()["tickets"]
+    row: dict[str, Any] = found
+    return row
 
 
 @contextmanager
@@ -128,15 +163,20 @@ class TestConversation:
             assert stranger.post(f"{PATH}/{ticket.id}/presence", json={}).status_code == 404
             assert looks(app) == before
 
-    def test_whose_ticket_it_is_may_enter_although_the_conversation_names_no_district(self, app: Service) -> None:
-        with parent(app, city="chongqing") as family:
+    @pytest.mark.parametrize("known", [{}, {"district": DISTRICT}])
+    def test_a_school_enters_where_it_has_a_ticket_and_another_of_its_district_does_not(
+        self, app: Service, known: dict[str, str]
+    ) -> None:
+        with parent(app, city="chongqing", **known) as family:
             mine = Adviser(app.base, demo_staff_token(app.settings, "school", SCOPE), family.id)
             other = Adviser(app.base, demo_staff_token(app.settings, "school", OTHER), family.id)
             assert mine.take_over().status_code == 404
             ticket = made(app, family.id)
             assert mine.take_over().status_code == 200
             assert mine.say("您好，我是学校的老师。").status_code == 200
-            assert other.take_over(from_fence=1).status_code == 404
+            other.fence = mine.fence
+            refused = (other.take_over(from_fence=1), other.read(), other.say("您好"), other.hand_back())
+            assert [one.status_code for one in refused] == [404] * 4
             owner = mine.http.get(f"{PATH}/{ticket.id}/conversation").json()["owner"]
             assert (owner["owner"], owner["role"], owner["mine"], owner["fence"]) == ("person", "school", True, 1)
             assert mine.hand_back().status_code == 200
@@ -146,19 +186,79 @@ class TestConversation:
     def test_a_case_that_was_shown_in_the_chat_is_named_and_not_shown(self, app: Service) -> None:
         with parent(app, city="chongqing") as family, staff(app) as teacher:
             ticket = made(app, family.id)
-            card = {"id": "CQ-1", "city": "chongqing", "child": "张**", "state": "待核验", "school": None}
-            times = {"since": "2026-07-01T00:00:00Z", "as_of": "2026-07-01T00:00:00Z"}
-            words = {"problems": [], "window_open": True, "meaning": "…", "next": "…"}
-            message = {"type": "case", "brief": False, "application": {**card, **times, **words}}
-            engine = open_engine(app.settings.database)
-            row = {"c": family.id, "m": json.dumps(message, ensure_ascii=False)}
-            with engine.begin() as connection:
-                insert = "INSERT INTO said (conversation_id, seq, turn, author, message, at)"
-                connection.execute(sql(f"{insert} VALUES (:c, 99, 0, 'bot', :m, '2026-07-01 00:00:00')"), row)
-            engine.dispose()
+            show_case(app, family)
             response = teacher.get(f"{PATH}/{ticket.id}/conversation")
         assert response.json()["lines"][-1]["message"] == {"type": "case"}
         assert "张**" not in response.text
+
+    def test_who_takes_over_reads_that_a_case_was_shown_and_not_the_case(self, app: Service) -> None:
+        with parent(app, city="chongqing") as family:
+            show_case(app, family)
+            agent = Adviser(app.base, demo_staff_token(app.settings, "agent", ""), family.id)
+            assert agent.take_over().status_code == 200
+            response = agent.read()
+            agent.close()
+        assert response.json()["messages"][-1]["message"] == {"type": "case"}
+        assert "张**" not in response.text
+
+
+class TestLeaving:
+    @pytest.mark.parametrize(
+        ("act", "body"),
+        [
+            ("release", {}),
+            ("resolve", {"text": "已经办好"}),
+            ("transfer", {"to": "district", "district": "北碚区", "why": "在北碚"}),
+        ],
+    )
+    def test_who_leaves_the_ticket_leaves_its_conversation_to_the_bot(
+        self, app: Service, act: str, body: dict[str, str]
+    ) -> None:
+        with parent(app, city="chongqing") as family, adviser(app, family) as teacher:
+            ticket = made(app, family.id)
+            given(teacher, ticket.id, "claim")
+            assert teacher.take_over().status_code == 200
+            assert teacher.say("您好").status_code == 200
+            given(teacher, ticket.id, "reply", text="请重新上传")
+            assert family.transcript()["owner"] == "person"
+            given(teacher, ticket.id, act, **body)
+            assert family.transcript()["owner"] == "bot"
+
+    def test_who_leaves_the_ticket_leaves_a_colleague_in_its_conversation(self, app: Service) -> None:
+        with (
+            parent(app, city="chongqing") as family,
+            adviser(app, family) as teacher,
+            adviser(app, family, "city", "chongqing") as officer,
+        ):
+            ticket = made(app, family.id)
+            given(teacher, ticket.id, "claim")
+            assert officer.take_over().status_code == 200
+            given(teacher, ticket.id, "release")
+            assert family.transcript()["owner"] == "person"
+
+    def test_who_owns_a_conversation_hands_it_back_wherever_its_ticket_went(self, app: Service) -> None:
+        with (
+            parent(app, city="chongqing") as family,
+            adviser(app, family) as teacher,
+            adviser(app, family, "city", "chongqing") as officer,
+        ):
+            ticket = made(app, family.id)
+            assert teacher.take_over().status_code == 200
+            given(officer, ticket.id, "transfer", to="district", district="北碚区", why="在北碚")
+            assert family.transcript()["owner"] == "person"
+            assert teacher.say("您好").status_code == 404
+            assert teacher.hand_back().status_code == 200
+            assert family.transcript()["owner"] == "bot"
+
+    def test_the_list_tells_since_when_a_person_speaks_with_the_parent(self, app: Service) -> None:
+        with parent(app, city="chongqing") as family, adviser(app, family) as teacher:
+            ticket = made(app, family.id)
+            assert listed(teacher, ticket.number)["person_since"] is None
+            teacher.take_over()
+            owner = teacher.http.get(f"{PATH}/{ticket.id}/conversation").json()["owner"]
+            assert listed(teacher, ticket.number)["person_since"] == owner["since"]
+            teacher.hand_back()
+            assert listed(teacher, ticket.number)["person_since"] is None
 
 
 class TestEvents:

@@ -2,7 +2,7 @@
 
 import { addressOf } from './address.js';
 import { TICKETS, ask, problem } from './ask.js';
-import { due, holder, lateness, place } from './say.js';
+import { due, holder, lateness, place, when } from './say.js';
 import { copyOf, fillSlots, phrase } from './template.js';
 import { word } from './words.js';
 
@@ -111,6 +111,7 @@ export class Queue {
     const item = fillSlots(copyOf('js-row'), {
       number: ticket.number, late: late && word('late', late), urgency: ticket.urgency === 'normal' ? '' : ticket.urgency_name,
       state: ticket.state_name, place: place(ticket, this.known), due: due(ticket, 'left'), holder: holder(ticket),
+      talk: ticket.person_since && when(ticket.person_since),
     });
     const link = item.firstElementChild;
     link.href = addressOf(this.filters, ticket.id);
