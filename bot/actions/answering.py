@@ -30,10 +30,16 @@ def narrow_scope(work: Work) -> None:
 def scope_told(work: Work) -> Scope:
     """Return the scope with what the words of a question tell of it; a city that the host has set stays."""
     named = work.named
-    if work.scope.city and named.city and named.city != work.scope.city and work.memory.city_is_fixed:
+    if names_other_city(work):
         return work.scope
     narrowed = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
     return narrowed if narrowed.city else Scope(stage=narrowed.stage)
+
+
+def names_other_city(work: Work) -> bool:
+    """Whether a message names another city than the one that the host has set."""
+    named = work.named.city
+    return work.memory.city_is_fixed and None not in (named, work.scope.city) and named != work.scope.city
 
 
 def judgement_of(work: Work, question: str, city: City) -> Judgement:

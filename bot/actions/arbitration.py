@@ -5,7 +5,8 @@ answers with certainty is a question, whatever it looked like; a message about o
 itself is in doubt, and one that retrieval can't answer becomes one if Rasa thinks of it at all. What was said before
 counts only where Rasa is in doubt: 「好的我试试」 asks nothing, and neither does 「哦原来填到监护人3」 after the
 answer that says so. The figures were chosen on the development sets.
-A message that names a place and says nothing else tells the place, whatever the two make of it.
+A message that names a place and says nothing else tells the place, whatever the two make of it. One that names another
+city than the host has set and says more, such as where somebody comes from, tells none.
 While a ticket's form or words for a ticket are asked, what is typed goes there, whatever Rasa takes it for; unless it
 asks something that retrieval answers with certainty, or asks for sure for a person or the own case.
 """
@@ -13,12 +14,19 @@ asks something that retrieval answers with certainty, or asks for sure for a per
 from __future__ import annotations
 
 from bot.actions import form_fields, ticket_form, tickets
-from bot.actions.answering import alone_judgement, answer_question, double_of, judgement_of, scope_told
+from bot.actions.answering import (
+    alone_judgement,
+    answer_question,
+    double_of,
+    judgement_of,
+    names_other_city,
+    scope_told,
+)
 from bot.actions.cards import ticket_offer
 from bot.actions.case import show_case
 from bot.actions.desk import Act, Work
 from bot.actions.person import offer_person
-from bot.actions.talking import confirm, decline, explain_again, note_scope, small_talk
+from bot.actions.talking import confirm, decline, explain_again, keep_city, note_scope, small_talk
 from conversations.reply import FormField, OptionsMessage, Reply
 from core.scope import CITIES
 
@@ -115,9 +123,10 @@ def _decide(work: Work, act: Act) -> Act:
     """Return the act that Rasa's rule chose, or answering."""
     if _asks_for_child(work):
         return show_case
-    if work.named.city and work.desk.entities.only_tells_scope(work.text):
-        return note_scope
-    if act is answer_question or (act is note_scope and not work.named.tells_scope):
+    placed = _of_place(work, act)
+    if placed:
+        return placed
+    if act is answer_question:
         return _answering(work)
     confidence = work.intent.confidence if work.intent else 0.0
     sure = confidence >= (SURE_OWN_CASE if act is show_case else SURE_INTENT)
@@ -128,6 +137,20 @@ def _decide(work: Work, act: Act) -> Act:
         return answer_question
     in_doubt = confidence < LIKELY_INTENT and act in (*_YIELDING, offer_person)
     return _answering(work) if in_doubt and ("clarify" in found or act not in _TALK) else act
+
+
+def _of_place(work: Work, act: Act) -> Act | None:
+    """Return what to do with a message that tells a place, or seems to; None where its place decides nothing."""
+    if work.named.city and work.desk.entities.only_tells_scope(work.text):
+        return note_scope
+    if act is not note_scope:
+        return None
+    if not work.named.tells_scope:
+        return _answering(work)
+    if not names_other_city(work):
+        return None
+    asks = form_fields.asks_something(work.text) or "answer" in _decisions(work, in_context=False)
+    return _answering(work) if asks else keep_city
 
 
 def _takes_note(work: Work, act: Act) -> bool:

@@ -49,8 +49,8 @@ async def confirm(work: Work) -> Reply:
 async def note_scope(work: Work) -> Reply:
     """Note the city, district or stage that the parent tells, and go on with what waited for it.
 
-    After an answer, another city asks the same question there: 「青岛的呢」. So told, it counts even where the host has
-    set a city.
+    After an answer, another city asks the same question there: 「青岛的呢」. So told, and with nothing else said, it
+    counts even where the host has set a city.
     """
     pending, named, before = work.memory.pending, work.named, work.scope.city
     work.scope = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
@@ -59,6 +59,12 @@ async def note_scope(work: Work) -> Reply:
     if pending is None and before not in (None, work.scope.city):
         pending = Pending(ask="city", question=work.memory.last_question)
     return await go_on(work, pending)
+
+
+async def keep_city(work: Work) -> Reply:
+    """Say of which city the answers are, where another is only spoken of, and how to ask for it."""
+    here, there = (work.say(f"place_{city}").text for city in (work.scope.city, work.named.city))
+    return work.reply(Outcome.ACKNOWLEDGED, [work.say("city_stays", here=here, there=there)])
 
 
 async def explain_again(work: Work) -> Reply:
