@@ -19,8 +19,8 @@ async def offer_person(work: Work) -> Reply:
     narrow_scope(work)
     ticket = await work.desk.store.call(work.desk.tickets.unsettled, work.conversation.id)
     if ticket is None and work.scope.city is None:
-        work.memory.pending = Pending(ask="city", purpose="person")
-        return work.reply(Outcome.PERSON_WAYS, [city_options(work, "person_ask_city")])
+        work.memory.pending = pending = Pending(ask="city", purpose="person")
+        return work.reply(Outcome.PERSON_WAYS, [city_options(work, pending, "person_ask_city")])
     messages: list[Message] = ticket_messages(work.desk, ticket) if ticket else [ticket_offer(work)]
     if work.scope.city:
         messages.append(work.say("person_ways"))

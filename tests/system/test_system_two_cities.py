@@ -100,9 +100,7 @@ def test_a_city_told_by_itself_counts_and_one_named_in_a_question_does_not_where
 
 
 @pytest.mark.parametrize("city", ["chongqing", "qingdao"])
-def test_where_somebody_comes_from_does_not_change_the_city_that_the_host_has_set(
-    a_parent: APlace, city: City
-) -> None:
+def test_where_somebody_comes_from_does_not_change_the_city_that_the_host_has_set(a_parent: APlace, city: City) -> None:
     asked, answer = HELD[city]
     for remark in REMARKS:
         parent = a_parent(city=city)
