@@ -16,12 +16,14 @@ NEW_QUESTION = 0.9
 def picked(work: Work, *, tells: bool) -> Choice | None:
     """Return what typed words choose of the entries or branches that were offered, or None if they choose none.
 
+    The words for which they were offered, said once more, choose none.
+
     Args:
         work: the turn; its memory holds what was offered.
         tells: whether the words may tell the parent's case, and so choose a branch without naming it.
     """
     pending = work.memory.pending
-    if pending is None or not pending.entry_ids:
+    if pending is None or not pending.entry_ids or work.text == pending.question:
         return None
     entries = [work.desk.knowledge.entries[i] for i in pending.entry_ids]
     if pending.ask == "which":
