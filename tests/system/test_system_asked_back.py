@@ -107,11 +107,10 @@ def test_after_other_entries_were_offered_none_are_offered_at_once(a_parent: APl
 
 
 def test_which_entry_is_meant_may_be_asked_after_the_city(a_parent: APlace) -> None:
-    for unsure, city in zip(UNSURE, ("青岛", "重庆"), strict=True):
-        parent = a_parent()
-        assert parent.say(unsure).outcome == "asked_city"
-        assert parent.press(city).outcome == "asked_which"
-        assert parent.say(unsure).outcome == "not_sure"
+    parent = a_parent()
+    assert parent.say(UNSURE[0]).outcome == "asked_city"
+    assert parent.press("青岛").outcome == "asked_which"
+    assert parent.say(UNSURE[0]).outcome == "not_sure"
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_where_somebody_comes_from_does_not_change_the_city_that_the_host_has_se
     for remark in REMARKS:
         parent = a_parent(city=city)
         assert parent.say(asked).entries == [answer]
-        said = remark.format(NAMES["qingdao" if city == "chongqing" else "chongqing"])
+        said = remark.replace("{}", NAMES["qingdao" if city == "chongqing" else "chongqing"])
         assert cities_in(parent.say(said)) <= {city}, said
         assert parent.transcript()["city"] == city, said
         assert parent.say(asked).entries == [answer], said
