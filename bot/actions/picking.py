@@ -9,6 +9,8 @@ from bot.actions.option_words import option_named, says_yes
 from conversations.reply import Choice
 from knowledge.entry import Entry
 
+SHORT = 8
+"""Characters of words that may tell a branch although they lead to another entry."""
 NEW_QUESTION = 0.9
 """Confidence from which on words that lead to another entry are a question of their own."""
 
@@ -60,4 +62,4 @@ def _branch_told(work: Work, entry: Entry) -> str | None:
     if alone.best == entry.id:
         return None if asks and alone.decision == "none" else branch
     elsewhere = asks or alone.decision == "none" or alone.confidence >= NEW_QUESTION
-    return None if elsewhere else branch
+    return None if elsewhere or len(work.text) > SHORT else branch

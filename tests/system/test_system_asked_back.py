@@ -142,6 +142,7 @@ def test_the_parents_case_is_told_in_words(a_parent: APlace, city: str, question
 @pytest.mark.parametrize(
     ("words", "kind", "entries"),
     [
+        ("家里老人不会用手机,我们又在外地", "answer", ["cq-21"]),
         ("购房合同传哪几页", "answer", ["cq-16"]),
         ("刷脸查不到孩子", "answer", ["cq-10"]),
         ("转人工", "handoff", ["cq-22", "cq-21"]),
