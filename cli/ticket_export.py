@@ -125,11 +125,19 @@ def wanted_of(since: str, until: str, city: str | None, district: str | None, sc
         raise HelpdeskError(f"--city is one of {', '.join(CITIES)}")
     if (district and not city) or (school and not district):
         raise HelpdeskError("--district needs its --city, --school its --district")
+    return Wanted(*period(since, until), Reach(city, district, school))
+
+
+def period(since: str, until: str) -> tuple[datetime, datetime]:
+    """Return when the first of some days begins in China, and when the last one ends.
+
+    Raises:
+        HelpdeskError: a day is none, or they are in the wrong order.
+    """
     first, last = _day("--from", since), _day("--to", until)
     if last < first:
         raise HelpdeskError("--to is before --from")
-    end = last + timedelta(days=1)
-    return Wanted(_midnight(first), _midnight(end), Reach(city, district, school))
+    return _midnight(first), _midnight(last + timedelta(days=1))
 
 
 def _midnight(day: date) -> datetime:

@@ -61,7 +61,11 @@ class TextMessage(_Shape):
 
 
 class Choice(_Shape):
-    """What an option stands for; kept by the server, never sent."""
+    """What an option stands for; kept by the server, never sent.
+
+    `question`: the parent's words for which it was offered, masked; whatever was said since does not change it.
+    `purpose`: what the city was asked for.
+    """
 
     do: Literal[
         "answer", "city", "branch", "solved", "not_it", "none", "person", "child", "case", "tell_later",
@@ -75,6 +79,8 @@ class Choice(_Shape):
     ticket_id: str | None = None
     field: str | None = None
     value: str | None = None
+    question: str | None = None
+    purpose: Literal["answer", "person"] | None = None
 
 
 class Option(_Shape):

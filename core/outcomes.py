@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     ASKED_WHICH = "asked_which"
     ASKED_CITY = "asked_city"
     NO_OFFICIAL_ANSWER = "no_official_answer"
+    NOT_SURE = "not_sure"
     OFF_TOPIC = "off_topic"
     NO_MORE_CANDIDATES = "no_more_candidates"
     CASE_SHOWN = "case_shown"
@@ -71,6 +72,7 @@ _KIND_OF: dict[Outcome, Kind] = {
     Outcome.ASKED_WHICH: Kind.CLARIFY,
     Outcome.ASKED_CITY: Kind.CLARIFY,
     Outcome.NO_OFFICIAL_ANSWER: Kind.NO_ANSWER,
+    Outcome.NOT_SURE: Kind.NO_ANSWER,
     Outcome.OFF_TOPIC: Kind.NO_ANSWER,
     Outcome.NO_MORE_CANDIDATES: Kind.NO_ANSWER,
     Outcome.CASE_SHOWN: Kind.CASE,

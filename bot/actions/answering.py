@@ -30,10 +30,16 @@ def narrow_scope(work: Work) -> None:
 def scope_told(work: Work) -> Scope:
     """Return the scope with what the words of a question tell of it; a city that the host has set stays."""
     named = work.named
-    if work.scope.city and named.city and named.city != work.scope.city and work.memory.city_is_fixed:
+    if names_other_city(work):
         return work.scope
     narrowed = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
     return narrowed if narrowed.city else Scope(stage=narrowed.stage)
+
+
+def names_other_city(work: Work) -> bool:
+    """Whether a message names another city than the one that the host has set."""
+    named = work.named.city
+    return work.memory.city_is_fixed and None not in (named, work.scope.city) and named != work.scope.city
 
 
 def judgement_of(work: Work, question: str, city: City) -> Judgement:
@@ -72,7 +78,11 @@ def search_ahead(work: Work) -> None:
 
 
 def answer_in_city(work: Work, question: str, city: City) -> Reply:
-    """Answer within one city's Q&A; the question may need the one before."""
+    """Answer within one city's Q&A; the question may need the one before.
+
+    Which entry is meant is never asked twice in a row. To ask for the city is no such question: it asks nothing of the
+    meaning, and may come right before.
+    """
     two = double_of(work, question, city)
     if two:
         return _answer_two(work, two)
@@ -80,8 +90,8 @@ def answer_in_city(work: Work, question: str, city: City) -> Reply:
     _remember(work, question, judgement)
     if judgement.decision == "answer":
         return answered(work, judgement, Outcome.ANSWERED)
-    if judgement.decision == "clarify" and not work.memory.clarified_last:
-        return _ask_which(work, question, judgement)
+    if judgement.decision == "clarify":
+        return _not_sure(work, judgement) if work.memory.clarified_last else _ask_which(work, judgement)
     return no_answer(work, judgement)
 
 
@@ -114,8 +124,8 @@ def _without_city(work: Work, question: str) -> Reply:
     if best.decision == "none":
         _remember(work, question, best)
         return no_answer(work, best)
-    work.memory.pending = Pending(ask="city", question=_whole(work, question), purpose="answer")
-    return work.reply(Outcome.ASKED_CITY, [city_options(work)], best.confidence, **trace(best))
+    work.memory.pending = pending = Pending(ask="city", question=_whole(work, question), purpose="answer")
+    return work.reply(Outcome.ASKED_CITY, [city_options(work, pending)], best.confidence, **trace(best))
 
 
 def _whole(work: Work, question: str) -> str:
@@ -126,22 +136,27 @@ def _whole(work: Work, question: str) -> str:
 
 def _answer_two(work: Work, halves: tuple[Judgement, Judgement]) -> Reply:
     messages: list[Message] = []
+    _remember(work, work.text, halves[0])
     for half in halves:
         entry = work.desk.knowledge.entries[half.candidates[0].entry_id]
         messages += answer_messages(work, entry, half.confidence, text=half.text)
-    _remember(work, work.text, halves[0])
     _note_shown(work, [half.candidates[0].entry_id for half in halves])
     confidence = min(half.confidence for half in halves)
     details = {"parts": [trace(half)["candidates"] for half in halves]}
     return work.reply(Outcome.ANSWERED_SEVERAL, [*messages, feedback_options(work)], confidence, **details)
 
 
-def _ask_which(work: Work, question: str, judgement: Judgement) -> Reply:
+def _ask_which(work: Work, judgement: Judgement) -> Reply:
     least = work.desk.retriever.judge.thresholds.option
     offered = [c.entry_id for c in judgement.candidates[:3] if c.confidence >= least]
-    work.memory.pending = Pending(ask="which", question=question, entry_ids=offered)
     message = entry_options(work, offered, "ask_which")
     return work.reply(Outcome.ASKED_WHICH, [message], judgement.confidence, **trace(judgement))
+
+
+def _not_sure(work: Work, judgement: Judgement) -> Reply:
+    """Say that it is still not plain what is meant; there may well be an official answer."""
+    messages: list[Message] = [work.say("not_sure"), person_option(work)]
+    return work.reply(Outcome.NOT_SURE, messages, judgement.confidence, **trace(judgement))
 
 
 def _remember(work: Work, question: str, judgement: Judgement) -> None:

@@ -8,20 +8,33 @@ answer that says so. The figures were chosen on the development sets.
 Whose application it is need not be said: a guardian who is signed in and asks in a few words how far it is,
 「审核通过了吗」, asks for the own one; and what is said to the card that was just shown, 「怎么办」, goes on about it,
 unless an entry answers.
-A message that names a place and says nothing else tells the place, whatever the two make of it.
+A message that names a place and says nothing else tells the place, whatever the two make of it. One that names another
+city than the host has set and says more, such as where somebody comes from, tells none.
+Words that choose one of the options that were just offered choose it: 「第二个」.
 While a ticket's form or words for a ticket are asked, what is typed goes there, whatever Rasa takes it for; unless it
 asks something that retrieval answers with certainty, or asks for sure for a person or the own case.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.actions import case_words, form_fields, ticket_form, tickets
-from bot.actions.answering import alone_judgement, answer_question, double_of, judgement_of, scope_told
+from bot.actions.answering import (
+    alone_judgement,
+    answer_question,
+    double_of,
+    judgement_of,
+    names_other_city,
+    scope_told,
+)
 from bot.actions.cards import ticket_offer
 from bot.actions.case import show_case, show_case_again
+from bot.actions.choosing import take
 from bot.actions.desk import Act, Work
 from bot.actions.person import offer_person
-from bot.actions.talking import confirm, decline, explain_again, note_scope, small_talk
+from bot.actions.picking import picked
+from bot.actions.talking import ask_city_again, confirm, decline, explain_again, keep_city, note_scope, small_talk
 from conversations.reply import FormField, OptionsMessage, Reply
 from core.scope import CITIES
 
@@ -35,7 +48,10 @@ LIKELY_NOTE = 0.5
 _OWN = ("case_status", "progress_general")
 _TALK: tuple[Act, ...] = (small_talk, confirm, explain_again)
 _YIELDING: tuple[Act, ...] = (*_TALK, decline, note_scope)
+_ASIDE: tuple[Act, ...] = (small_talk, explain_again, decline, show_case, offer_person)
+"""What a message that Rasa takes for it tells nothing of the case that was asked after."""
 _LEAVES_FORM: tuple[Act, ...] = (show_case, offer_person, small_talk)
+_NEVER_ASK = ("acknowledge", "affirm", "deny", "goodbye", "greet", "thank")
 _ASIDES = ("acknowledge", "greet", "thank")
 _SHORT = 12
 """Characters of a message that asks for a person or for one's case, or goes on about it, and says nothing else."""
@@ -121,20 +137,22 @@ def _decide(work: Work, act: Act) -> Act:
 
 def _told_by_words(work: Work, act: Act) -> Act | None:
     """Return the act that the words tell, however sure Rasa and retrieval are; None if they tell none."""
+    answers_asked = _of_asked(work, act)
+    if answers_asked:
+        return answers_asked
     if _asks_for_child(work):
         return show_case
-    if work.named.city and work.desk.entities.only_tells_scope(work.text):
-        return note_scope
+    placed = _of_place(work, act)
+    if placed:
+        return placed
     if _asks_how_far(work):
         return show_case
-    if _goes_on_about_case(work, act):
-        return show_case_again
-    return None
+    return show_case_again if _goes_on_about_case(work, act) else None
 
 
 def _by_certainty(work: Work, act: Act) -> Act:
     """Return the act that Rasa's rule chose, or answering."""
-    if act is answer_question or (act is note_scope and not work.named.tells_scope):
+    if act is answer_question:
         return _answering(work)
     confidence = work.intent.confidence if work.intent else 0.0
     sure = confidence >= (SURE_OWN_CASE if act is show_case else SURE_INTENT)
@@ -144,7 +162,31 @@ def _by_certainty(work: Work, act: Act) -> Act:
     if "answer" in found:
         return answer_question
     in_doubt = confidence < LIKELY_INTENT and act in (*_YIELDING, offer_person)
-    return _answering(work) if in_doubt and ("clarify" in found or act not in _TALK) else act
+    return _answering(work) if in_doubt or _rather_asks(work) else act
+
+
+def _of_asked(work: Work, act: Act) -> Act | None:
+    """Return what to do with a message that answers what was asked, with an option or by not knowing; else None."""
+    confidence = work.intent.confidence if work.intent else 0.0
+    aside = act in _ASIDE and confidence >= LIKELY_NOTE
+    pending, choice = work.memory.pending, picked(work, tells=not aside)
+    if choice:
+        return partial(take, choice=choice)
+    unknown = pending is not None and pending.ask == "city" and form_fields.leaves_open(work.text)
+    return ask_city_again if unknown else None
+
+
+def _of_place(work: Work, act: Act) -> Act | None:
+    """Return what to do with a message that tells a place, or seems to; None where its place decides nothing."""
+    if work.named.city and work.desk.entities.only_tells_scope(work.text):
+        return note_scope
+    if act is not note_scope or work.desk.entities.only_tells_scope(work.text):
+        return None
+    if not work.named.tells_scope or form_fields.asks_something(work.text):
+        return _answering(work)
+    if not names_other_city(work):
+        return None
+    return _answering(work) if "answer" in _decisions(work, in_context=False) else keep_city
 
 
 def _takes_note(work: Work, act: Act) -> bool:
@@ -156,6 +198,14 @@ def _takes_note(work: Work, act: Act) -> bool:
         return False
     city = scope_told(work).city
     return city is not None and alone_judgement(work, work.text, city).best in work.memory.last_entries
+
+
+def _rather_asks(work: Work) -> bool:
+    """Whether a message that Rasa, not quite sure, takes for what never asks anything does ask: 「那好久开嘛」."""
+    intent = work.intent
+    if intent is None or intent.name not in _NEVER_ASK or intent.confidence >= SURE_INTENT:
+        return False
+    return form_fields.asks_something(work.text)
 
 
 def _answering(work: Work) -> Act:

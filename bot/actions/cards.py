@@ -11,6 +11,7 @@ from conversations.reply import (
     Message,
     Option,
     OptionsMessage,
+    Pending,
     SourceCard,
 )
 from core import clock
@@ -69,12 +70,20 @@ def answer_messages(work: Work, entry: Entry, confidence: float, *, text: str | 
     work.memory.last_branch = branch
     messages: list[Message] = [answer_card(work, entry, confidence, branch)]
     if entry.branches and entry.asks_branch and branch is None:
-        options = [
-            Option(label=b.label, entry_id=entry.id, choice=Choice(do="branch", entry_id=entry.id, branch=b.id))
-            for b in entry.branches
-        ]
-        messages.append(OptionsMessage(text=work.desk.words.say("ask_branch"), purpose="branch", options=options))
+        messages.append(_ask_branch(work, entry))
     return [*messages, *case_offer(work, entry, branch)]
+
+
+def _ask_branch(work: Work, entry: Entry) -> OptionsMessage:
+    """Return the question which of an answer's branches is the parent's; what is said next may tell it."""
+    question = work.memory.last_question
+    work.memory.pending = Pending(ask="branch", question=question, entry_ids=[entry.id])
+    choices = [Choice(do="branch", entry_id=entry.id, branch=b.id, question=question) for b in entry.branches]
+    options = [
+        Option(label=b.label, entry_id=entry.id, choice=choice)
+        for b, choice in zip(entry.branches, choices, strict=True)
+    ]
+    return OptionsMessage(text=work.desk.words.say("ask_branch"), purpose="branch", options=options)
 
 
 def case_offer(work: Work, entry: Entry, branch: str | None) -> list[Message]:
@@ -97,25 +106,30 @@ def _ticket_option(work: Work) -> Option:
 
 
 def feedback_options(work: Work) -> OptionsMessage:
-    """Return 「解决了」 and 「不是我要问的」."""
-    say = work.desk.words.say
+    """Return 「解决了」 and 「不是我要问的」, each for the question and the answer that they stand under."""
+    say, memory = work.desk.words.say, work.memory
+    about = {"question": memory.last_question, "entry_id": next(iter(memory.last_entries), None)}
     return OptionsMessage(
         text=say("feedback"),
         purpose="feedback",
         options=[
-            Option(label=say("solved_option"), choice=Choice(do="solved")),
-            Option(label=say("not_it_option"), choice=Choice(do="not_it")),
+            Option(label=say("solved_option"), choice=Choice(do="solved", **about)),
+            Option(label=say("not_it_option"), choice=Choice(do="not_it", **about)),
         ],
     )
 
 
-def city_options(work: Work, name: str = "ask_city") -> OptionsMessage:
-    """Return the question for the city."""
+def city_options(work: Work, pending: Pending, name: str = "ask_city") -> OptionsMessage:
+    """Return the question for the city; its buttons go on with what waits for it, whatever is said meanwhile."""
     say = work.desk.words.say
+    waiting = {"question": pending.question, "purpose": pending.purpose}
     return OptionsMessage(
         text=say(name),
         purpose="city",
-        options=[Option(label=say(f"city_{city}"), city=city, choice=Choice(do="city", city=city)) for city in CITIES],
+        options=[
+            Option(label=say(f"city_{city}"), city=city, choice=Choice(do="city", city=city, **waiting))
+            for city in CITIES
+        ],
     )
 
 
@@ -131,10 +145,14 @@ def person_option(work: Work, *, offer_case: bool = False) -> OptionsMessage:
 
 
 def entry_options(work: Work, entry_ids: list[str], name: str) -> OptionsMessage:
-    """Return at most three entries to choose from, and 「都不是」."""
-    say, entries = work.desk.words.say, work.desk.knowledge.entries
+    """Return at most three entries to choose from, and 「都不是」; what is said next may choose one."""
+    say, question = work.desk.words.say, work.memory.last_question
+    offered = [work.desk.knowledge.entries[i] for i in entry_ids[:3]]
+    work.memory.pending = Pending(ask="which", question=question, entry_ids=[entry.id for entry in offered])
     options = [
-        Option(label=entries[i].label, entry_id=i, choice=Choice(do="answer", entry_id=i)) for i in entry_ids[:3]
+        Option(label=e.label, entry_id=e.id, choice=Choice(do="answer", entry_id=e.id, question=question))
+        for e in offered
     ]
-    options.append(Option(label=say("none_of_these"), choice=Choice(do="none")))
-    return OptionsMessage(text=say(name), purpose="which", options=options)
+    options.append(Option(label=say("none_of_these"), choice=Choice(do="none", question=question)))
+    ask = "ask_whether" if name == "ask_which" and len(offered) == 1 else name
+    return OptionsMessage(text=say(ask), purpose="which", options=options)

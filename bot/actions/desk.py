@@ -31,7 +31,7 @@ from retrieval.retriever import Retriever
 SEEN_LATELY = 10 * 60
 """Seconds for which what the backend said of a case may be shown, with its time, while the backend is silent."""
 _FAMILIES_KEPT = 10_000
-_NOT_ANSWERED = (Outcome.NO_OFFICIAL_ANSWER, Outcome.NO_MORE_CANDIDATES)
+_NOT_ANSWERED = (Outcome.NO_OFFICIAL_ANSWER, Outcome.NOT_SURE, Outcome.NO_MORE_CANDIDATES)
 _SHOWS_CASE = (Outcome.CASE_SHOWN, Outcome.CASE_LISTED)
 _SETTLES = (Kind.ANSWER, Kind.CASE)
 """What ends a row of messages that had no answer."""
@@ -85,6 +85,7 @@ class Work:
     """One turn in hand: what was said, what was understood, what was searched, and what the next must know.
 
     `own_case`: how much Rasa takes the message for a question about the parent's own application, in [0, 1].
+    `keeps_pending`: the reply is an aside, so what was asked before is still asked.
     """
 
     desk: Desk
@@ -93,6 +94,7 @@ class Work:
     named: Named = field(default_factory=Named)
     intent: Intent | None = None
     own_case: float = 0.0
+    keeps_pending: bool = False
     degraded: bool = False
     text: str = ""
     scope: Scope = field(default_factory=Scope)
@@ -123,12 +125,12 @@ Act = Callable[[Work], Awaitable[Reply]]
 async def finish(work: Work, act: Act) -> Outcome:
     """Do one action and leave its reply, which is dropped if a person has taken over; returns the recorded outcome.
 
-    What was pending is forgotten unless the action asks anew.
+    What was pending is forgotten unless the action asks anew, or is an aside.
     """
     before = work.memory.pending
     work.memory.clarified_last = bool(before and before.ask == "which")
     reply = _noticed(work, await act(work))
-    if work.memory.pending is before:
+    if work.memory.pending is before and not work.keeps_pending:
         work.memory.pending = None
     if reply.outcome in _NOT_ANSWERED:
         work.memory.unanswered += 1

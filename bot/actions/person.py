@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.actions.answering import narrow_scope
 from bot.actions.cards import answer_card, city_options, ticket_offer
 from bot.actions.desk import Work
 from bot.actions.ticket_cards import ticket_messages
@@ -15,11 +16,11 @@ _APP_WAYS = {"qd-a05", "qd-a06", "qd-a07", "qd-a10"}
 
 async def offer_person(work: Work) -> Reply:
     """Say how to reach a person, in the conversation's city; a ticket that is not settled comes first."""
-    work.scope = work.scope.narrowed(city=work.named.city, district=work.named.district, stage=work.named.stage)
+    narrow_scope(work)
     ticket = await work.desk.store.call(work.desk.tickets.unsettled, work.conversation.id)
     if ticket is None and work.scope.city is None:
-        work.memory.pending = Pending(ask="city", purpose="person")
-        return work.reply(Outcome.PERSON_WAYS, [city_options(work, "person_ask_city")])
+        work.memory.pending = pending = Pending(ask="city", purpose="person")
+        return work.reply(Outcome.PERSON_WAYS, [city_options(work, pending, "person_ask_city")])
     messages: list[Message] = ticket_messages(work.desk, ticket) if ticket else [ticket_offer(work)]
     if work.scope.city:
         messages.append(work.say("person_ways"))

@@ -98,7 +98,7 @@ def test_scope_is_told_by_city_district_or_stage_only() -> None:
         "换成重庆",
         "在渝北报名",
         "用渝快办",
-        "孩子户口在忠县。",
+        "孩子在忠县。",
     ],
 )
 def test_a_place_and_the_words_around_it_tell_the_place_only(reader: EntityReader, text: str) -> None:
@@ -116,6 +116,9 @@ def test_a_place_and_the_words_around_it_tell_the_place_only(reader: EntityReade
         "青岛的审核通过了吗",
         "合川和渝北怎么选",
         "北碚的截止了没",
+        "我们户口在合川",
+        "我老家是青岛的",
+        "娃是青岛生的",
     ],
 )
 def test_a_place_with_anything_else_may_be_a_question(reader: EntityReader, text: str) -> None:
