@@ -260,7 +260,7 @@ class Memory(_Shape):
     """What a conversation remembers from turn to turn, beside its scope.
 
     `last_branch`: of the first of `last_entries`; `unanswered`: how often in a row there was no answer; `notice`: which
-    text of which incident was told last.
+    text of which incident was told last; `had_form`: whether a ticket's form was ever begun, of which tickets come.
     """
 
     last_question: str | None = None
@@ -274,6 +274,7 @@ class Memory(_Shape):
     clarified_last: bool = False
     child: int | None = None
     form: TicketForm | None = None
+    had_form: bool = False
     notice: str | None = None
 
 

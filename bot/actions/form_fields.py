@@ -24,7 +24,7 @@ def _read() -> tuple[dict[FormField, str], dict[str, re.Pattern[str]]]:
     words: dict[str, Any] = yaml.safe_load(WORDS_FILE.read_text(encoding="utf-8"))
     named: dict[FormField, str] = words["fields"]
     parts = {**words, "fields": "|".join(named.values())}
-    for part in ("fields", "change", "end", "agreed", "wrong"):
+    for part in ("fields", "change", "end", "agreed", "wrong", "please", "heard", "when"):
         parts = {name: text.replace(f"{{{part}}}", parts[part]) for name, text in parts.items()}
     return named, {name: re.compile(text) for name, text in parts.items()}
 
@@ -73,6 +73,15 @@ def adds_more(text: str) -> bool:
 def asks_something(text: str) -> bool:
     """Whether words (normal form) are a question rather than a name."""
     return _MEANS["asks"].search(text) is not None
+
+
+def asks_for_ticket(text: str) -> bool:
+    """Whether words (normal form) ask how a ticket stands.
+
+    >>> asks_for_ticket("老师回复了没有"), asks_for_ticket("工单上的名字写错了"), asks_for_ticket("老师说材料不全")
+    (True, False, False)
+    """
+    return _MEANS["ticket"].fullmatch(text) is not None
 
 
 def district_named(reader: EntityReader, named: Named, text: str) -> tuple[City | None, str] | None:

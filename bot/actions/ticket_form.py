@@ -105,7 +105,7 @@ async def cancel(work: Work, choice: Choice | None = None) -> Reply:
 
 def ask_next(work: Work, form: TicketForm, *notes: Message) -> Reply:
     """Keep the form and ask for its next field; when there is none, show the whole for approval."""
-    work.memory.form = form
+    work.memory.form, work.memory.had_form = form, True
     work.memory.pending = Pending(ask="ticket")
     asked = [_question(work, form, form.to_ask[0])] if form.to_ask else _summary(work, form)
     return work.reply(Outcome.TICKET_FORM, [*notes, *asked])

@@ -18,6 +18,7 @@ from bot.actions.entities import Named
 from bot.actions.form_fields import (
     LONGEST_QUESTION,
     adds_more,
+    asks_for_ticket,
     asks_something,
     fits,
     leaves_open,
@@ -85,6 +86,52 @@ def settled(desk: Desk) -> tuple[Talk, str]:
     for command in (Command("claim", 2), Command("resolve", 3, text="已处理。")):
         desk.tickets.act(ticket_id, command, Actor("district-1", "区县", "district"), Reach())
     return talk, ticket_id
+
+
+def acted(desk: Desk, *names: str) -> tuple[Talk, str]:
+    """Return a talk without open questions, whose ticket staff have claimed and then moved by these commands."""
+    talk = filled(desk)
+    ticket_id = card(talk.press(SEND))["id"]
+    for name in ("claim", *names):
+        version = desk.tickets.read(ticket_id, Reach()).ticket.version
+        command = Command(name, version, text="" if name == "claim" else "请说明。")  # type: ignore[arg-type]
+        desk.tickets.act(ticket_id, command, Actor("district-1", "区县", "district"), Reach())
+    return talk, ticket_id
+
+
+def last_words(desk: Desk, ticket_id: str) -> str:
+    return desk.tickets.read(ticket_id, Reach()).messages[-1].text
+
+
+@pytest.mark.parametrize("name", ["ask_parent", "reply"])
+@pytest.mark.parametrize("words", ["照片是上周五拍的", "张小明", "换了电脑也一样，还是传不上去"])
+def test_what_is_typed_to_people_who_wait_reaches_them_without_a_button(desk: Desk, name: str, words: str) -> None:
+    talk, ticket_id = acted(desk, name)
+    assert talk.say(words).outcome == "ticket_added"
+    assert (last_words(desk, ticket_id), desk.tickets.find(ticket_id, Reach()).state) == (words, "working")
+
+
+def test_a_question_is_answered_while_people_wait_and_can_be_passed_on(desk: Desk) -> None:
+    talk, ticket_id = acted(desk, "ask_parent")
+    turn = talk.say("刷脸查不到孩子")
+    assert (turn.entries, SAY("ticket_pass_on_option") in turn.labels) == (["cq-10"], True)
+    assert desk.tickets.find(ticket_id, Reach()).state == "waiting_parent"
+    assert talk.press(SAY("ticket_pass_on_option")).outcome == "ticket_added"
+    assert last_words(desk, ticket_id) == "刷脸查不到孩子"
+
+
+def test_nothing_is_passed_on_while_nobody_waits_for_it(desk: Desk) -> None:
+    talk, ticket_id = acted(desk)
+    assert SAY("ticket_pass_on_option") not in talk.say("照片是上周五拍的").labels
+    assert last_words(desk, ticket_id) == WORDS
+
+
+@pytest.mark.parametrize("names", [(), ("ask_parent",), ("reply",), ("resolve",)])
+@pytest.mark.parametrize("words", ["我的工单有答复了吗", "老师回复了没有", "查一下工单"])
+def test_asking_for_the_ticket_shows_it(desk: Desk, names: tuple[str, ...], words: str) -> None:
+    talk, ticket_id = acted(desk, *names)
+    shown = talk.say(words)
+    assert (shown.outcome, card(shown)["id"]) == ("ticket_shown", ticket_id)
 
 
 def tickets_of(talk: Talk) -> list[str]:
@@ -280,6 +327,7 @@ def test_questions_are_not_taken_for_schools(question: str) -> None:
         (wants_to_send, "提交 好 好的，提交吧 可以 嗯嗯 对的 没问题 确认提交 提交申请 确定"),
         (wants_to_edit, "修改 改一下 改学校 我要修改区县 不对，改一下 区县 情况"),
         (adds_more, "还有一点，老师说材料不全 另外，明天就截止了"),
+        (asks_for_ticket, "工单 我的工单呢 工单4829-1373 工单怎么样了 老师回复了没有 你们什么时候回复 还没有人回复我"),
         (asks_something, "怎么转学籍 截止时间是哪天 什么意思 为什么要问这个"),
     ],
 )
@@ -291,10 +339,21 @@ def test_typed_words_mean_one_thing(means: Callable[[str], bool], words: str) ->
 
 
 @pytest.mark.parametrize(
-    "words", ["照片传不上去", "渝北区第一实验小学", "等一下", "还是不行,改了三次学校名", "算了一下还差三天"]
+    "words",
+    [
+        "工单上的名字写错了",
+        "老师说材料不全",
+        "我回复过老师了",
+        "学校没有处理",
+        "照片传不上去",
+        "渝北区第一实验小学",
+        "等一下",
+        "还是不行,改了三次学校名",
+        "算了一下还差三天",
+    ],
 )
 def test_other_words_mean_none_of_it(words: str) -> None:
-    meanings = (wants_to_stop, leaves_open, wants_to_send, wants_to_edit, adds_more, asks_something)
+    meanings = (wants_to_stop, leaves_open, wants_to_send, wants_to_edit, adds_more, asks_something, asks_for_ticket)
     assert [one.__name__ for one in meanings if one(normalise(words))] == []
 
 

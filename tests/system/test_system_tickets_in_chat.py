@@ -190,6 +190,25 @@ def test_form_and_ticket_survive_that_the_page_is_closed_and_a_handover(
     assert staff.read(card["id"])["district"] == "市南区"
 
 
+def test_typed_answers_reach_the_people_who_asked_and_courtesies_do_not(a_parent: APlace, staff: TicketStaff) -> None:
+    parent, card = made_by(a_parent)
+    staff.give("claim", card["id"])
+    staff.give("ask_parent", card["id"], text="请说明孩子的姓名是否写错。")
+    assert parent.say("谢谢老师").outcome == "thanked"
+    assert staff.read(card["id"])["state"] == "waiting_parent"
+    for words in ("户口簿上写的是张小明，出生证上是张晓明", "张小明", "没有"):
+        assert parent.say(words).outcome == "ticket_added"
+        kept = staff.read(card["id"])
+        assert (kept["state"], kept["messages"][-1]["text"]) == ("working", words)
+        staff.give("ask_parent", card["id"], text="还有吗？")
+    assert cards(parent.say("老师回复了没有"))[0]["id"] == card["id"]
+    parent.say("谢谢")
+    assert SAY("ticket_pass_on_option") in parent.say("是的").labels
+    staff.give("reply", card["id"], text="请重新登录再试。")
+    assert parent.say("还是不行").outcome == "ticket_added"
+    assert staff.read(card["id"])["messages"][-1]["text"] == "还是不行"
+
+
 def test_pressing_send_many_times_makes_one_ticket(a_parent: APlace, staff: TicketStaff) -> None:
     parent = a_parent(city="qingdao", district="崂山区")
     parent.say("转人工")
