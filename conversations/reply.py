@@ -227,7 +227,19 @@ class Pending(_Shape):
     ticket_id: str | None = None
 
 
-FormField = Literal["city", "district", "school", "question"]
+FormField = Literal["child", "city", "district", "school", "question", "entry"]
+
+
+class FormChild(_Shape):
+    """What a form takes from an application: `order` is the child's among the family's, the rest as in `TicketForm`."""
+
+    order: int
+    application_id: str
+    city: City
+    district: str | None
+    school: str | None
+    child: str
+    closes_at: datetime | None
 
 
 class TicketForm(_Shape):
@@ -236,6 +248,8 @@ class TicketForm(_Shape):
     Args:
         key: made when the form was begun; sending it twice makes one ticket.
         to_ask: the fields still to be asked, the next one first; none: the whole is to be approved.
+        children: the signed-in guardian's applications; the ticket may be about one of them.
+        place_words: what was typed for the district, if we know no such district.
         question: what the parent needs, in their words, masked, at most 4000 characters.
         entry, branch: the official answer that was not enough, as far as known.
         child: the masked name of the child whose application it is about.
@@ -245,9 +259,11 @@ class TicketForm(_Shape):
 
     key: str
     to_ask: list[FormField] = []
+    children: list[FormChild] = []
     city: City | None = None
     district: str | None = None
     school: str | None = None
+    place_words: str | None = None
     question: str = ""
     entry: str | None = None
     branch: str | None = None

@@ -141,7 +141,12 @@ def _draft(work: Work, form: TicketForm) -> Draft:
     entry = work.desk.knowledge.entries.get(form.entry or "")
     if entry and entry.city != form.city:
         entry = None
-    lines = (form.question, form.child and work.desk.words.say("ticket_summary_child", child=form.child))
+    say = work.desk.words.say
+    lines = (
+        form.question,
+        form.place_words and say("ticket_summary_place", words=form.place_words),
+        form.child and say("ticket_summary_child", child=form.child),
+    )
     return Draft(
         key=form.key,
         place=Place(form.city, form.district, form.school),

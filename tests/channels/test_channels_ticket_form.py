@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from parent_client import Turn
 from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
 
-from bot.actions.desk import Desk
+from bot.actions.desk import Desk, Work
 from bot.actions.entities import Named
 from bot.actions.form_fields import (
     LONGEST_QUESTION,
@@ -25,10 +26,12 @@ from bot.actions.form_fields import (
     wants_to_edit,
     wants_to_send,
     wants_to_stop,
+    with_child,
     with_field,
 )
+from bot.actions.ticket_form import begin
 from bot.actions.words import Words
-from conversations.reply import Choice, Memory, Message, Option, OptionsMessage, Reply, TicketForm
+from conversations.reply import Choice, FormChild, Memory, Message, Option, OptionsMessage, Reply, TicketForm
 from conversations.storage import ConversationStore, FinishedTurn
 from conversations.storage import Turn as OpenedTurn
 from core import clock
@@ -180,6 +183,64 @@ def test_words_can_be_written_anew(desk: Desk) -> None:
     assert talk.say("换一个说法").words.split("情况：")[1].startswith("换一个说法")
 
 
+def test_the_answer_that_a_form_is_about_is_shown_and_can_be_dropped(desk: Desk) -> None:
+    talk = Talk(desk, HERE)
+    talk.say("刷脸查不到孩子")
+    label = desk.knowledge.entries["cq-10"].label
+    offer(talk, do="ticket")
+    talk.press("按钮")
+    talk.press(SAY("ticket_no_school_option"))
+    summary = talk.press(SAY("ticket_enough_option"))
+    assert SAY("ticket_summary_entry", entry=label) in summary.words
+    talk.press(SAY("ticket_edit_option"))
+    assert label not in talk.press(SAY("ticket_no_entry_option")).words
+    ticket = desk.tickets.find(card(talk.press(SEND))["id"], Reach())
+    assert (ticket.entry, ticket.branch, ticket.topic) == (None, None, "other")
+
+
+def test_what_is_written_anew_goes_without_the_last_answer(desk: Desk) -> None:
+    talk = Talk(desk, HERE)
+    talk.say("刷脸查不到孩子")
+    offer(talk, do="ticket")
+    talk.press("按钮")
+    talk.press(SAY("ticket_no_school_option"))
+    talk.press(SAY("ticket_anew_option"))
+    talk.say("残疾儿童怎样随班就读，请老师告诉我")
+    ticket = desk.tickets.find(card(talk.press(SEND))["id"], Reach())
+    assert (ticket.entry, ticket.topic) == (None, "other")
+
+
+def test_an_answer_to_an_earlier_question_does_not_belong_to_the_form(desk: Desk) -> None:
+    memory = Memory(last_question="校车经过哪里", last_entries=["cq-10"], shown=[])
+    talk = Talk(desk, HERE)
+    turn, conversation = desk.store.begin_turn(talk.id, "转人工", None)
+    work = Work(desk, turn, replace(conversation, memory=memory))
+    asyncio.run(begin(work))
+    assert work.memory.form
+    assert (work.memory.form.question, work.memory.form.entry) == ("校车经过哪里", None)
+
+
+def test_a_district_that_we_do_not_know_is_asked_once_more_and_then_goes_with_the_question(desk: Desk) -> None:
+    talk = begun(desk, Scope("chongqing"))
+    again = talk.say("大学城")
+    assert SAY("ticket_no_such_district", words="大学城") in again.words
+    assert SAY("ticket_no_district_option") in again.labels
+    talk.say("开发区那边")
+    assert f"区县：{SAY('ticket_not_known')}\n您说的地点：开发区那边" in talk.say(WORDS).words
+    file = desk.tickets.read(card(talk.press(SEND))["id"], Reach())
+    assert (file.ticket.place.district, file.ticket.level) == (None, "city")
+    assert file.messages[0].text == f"{WORDS}\n您说的地点：开发区那边"
+
+
+def test_a_district_that_is_put_right_leaves_nothing_of_the_wrong_words(desk: Desk) -> None:
+    talk = begun(desk, Scope("chongqing"))
+    talk.say("大学城")
+    talk.say("沙坪坝")
+    talk.press(SAY("ticket_no_school_option"))
+    summary = talk.say(WORDS).words
+    assert ("区县：沙坪坝区" in summary, "大学城" in summary) == (True, False)
+
+
 class DyingStore(ConversationStore):
     """A store that dies once when a ticket's turn is to be reported."""
 
@@ -307,6 +368,33 @@ def test_with_the_city_or_district_goes_what_depends_on_it() -> None:
     unknown = with_field(form, "district", None)
     assert (unknown.school, unknown.to_ask) == (None, [])
     assert with_field(form, "district", "渝北区") == form
+
+
+TWINS = [
+    FormChild(order=n, application_id=f"QD-{n}", city="qingdao", district="市南区", school="某小学", child=f"王{n}*",
+              closes_at=None) for n in (1, 2)
+]  # fmt: skip
+
+
+def test_a_child_brings_its_application_and_none_takes_it_away() -> None:
+    form = TicketForm(key="k", children=TWINS, to_ask=["child", "city", "district", "school", "question"])
+    second = with_child(form, "QD-2")
+    assert (second.child, second.application_id, second.district, second.to_ask) == (
+        "王2*",
+        "QD-2",
+        "市南区",
+        ["question"],
+    )
+    unsure = form.model_copy(update={"children": [TWINS[0].model_copy(update={"school": None})]})
+    assert with_child(unsure, "QD-1").to_ask == ["school", "question"]
+    none = with_child(second, None)
+    assert (none.child, none.application_id, none.school, none.to_ask) == (None, None, "某小学", ["question"])
+    assert with_child(form, None).to_ask == ["city", "district", "school", "question"]
+
+
+@pytest.mark.parametrize(("words", "meant"), [("老二", True), ("都不是", True), ("老二的报名进度到哪了", False)])
+def test_words_that_name_a_child_are_told_from_questions(desk: Desk, words: str, meant: bool) -> None:
+    assert fits("child", words, desk.entities.read(words)) is meant
 
 
 @pytest.mark.parametrize("name", ["人民小学", "渝北区第一实验小学(北校区)", "市南区嘉峪关学校", "八中附小", "还没有定"])

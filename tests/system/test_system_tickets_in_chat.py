@@ -327,14 +327,38 @@ def test_what_is_known_of_a_signed_in_guardians_only_application_is_not_asked(
 
 def test_of_twins_the_one_that_was_chosen_fills_the_form(a_parent: APlace) -> None:
     parent = a_parent(guardian="qd-wang")
-    parent.say("转人工")
-    assert SAY("ticket_no_district_option") in parent.press(TICKET).labels
-    parent.press(SAY("ticket_cancel_option"))
     parent.say("我的报名进度")
     parent.say("老二的呢")
     parent.say("转人工")
     parent.press(TICKET)
     assert "孩子：王" in parent.say(WORDS).words
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_guardian_of_twins_is_asked_which_child_and_not_what_is_known_of_it(
+    a_parent: APlace, staff: TicketStaff, typed: bool
+) -> None:
+    parent = a_parent(guardian="qd-wang")
+    parent.say("转人工")
+    asked = parent.press(TICKET)
+    assert [label[:2] for label in asked.labels] == ["老大", "老二", "都不", "取消"]
+    assert (parent.say("老二") if typed else parent.press("老二")).labels == [SAY("ticket_cancel_option")]
+    assert "孩子：王" in parent.say(WORDS).words
+    kept = staff.read(cards(parent.press(SEND))[0]["id"])
+    staff.give("claim", kept["id"])
+    assert staff.case(kept["id"])["case"]["school"] == kept["school"]
+
+
+def test_a_ticket_about_none_of_the_children_goes_without_an_application(a_parent: APlace, staff: TicketStaff) -> None:
+    parent = a_parent(guardian="cq-chen")
+    parent.say("转人工")
+    parent.press(TICKET)
+    parent.say(WORDS)
+    parent.press(SAY("ticket_edit_option"))
+    parent.press(SAY("ticket_field_child"))
+    assert "孩子：" not in parent.press(SAY("ticket_no_child_option")).words
+    kept = staff.read(cards(parent.press(SEND))[0]["id"])
+    assert (kept["messages"][0]["text"], kept["about_application"]) == (WORDS, False)
 
 
 @pytest.mark.parametrize(
