@@ -236,8 +236,8 @@ class FormChild(_Shape):
     order: int
     application_id: str
     city: City
-    district: str | None
-    school: str | None
+    district: str
+    school: str
     child: str
     closes_at: datetime | None
 

@@ -122,7 +122,6 @@ def with_child(form: TicketForm, application_id: str | None) -> TicketForm:
     if chosen := next((one for one in form.children if one.application_id == application_id), None):
         about = {**chosen.model_dump(exclude={"order"}), "place_words": None}
         asked -= {"city", "district", "school"}
-        asked |= {field for field in FIELDS if field in about and not about[field]}
     return form.model_copy(update={**about, "to_ask": [one for one in FIELDS if one in asked]})
 
 

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from desk_made import Talk, made_desk
@@ -14,7 +15,8 @@ from parent_client import Turn
 from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
 
-from bot.actions.desk import Desk, Work
+from bot.actions.arbitration import decide
+from bot.actions.desk import Act, Desk, Work, finish
 from bot.actions.entities import Named
 from bot.actions.form_fields import (
     LONGEST_QUESTION,
@@ -29,13 +31,17 @@ from bot.actions.form_fields import (
     with_child,
     with_field,
 )
+from bot.actions.person import offer_person
+from bot.actions.talking import confirm, small_talk
 from bot.actions.ticket_form import begin
 from bot.actions.words import Words
-from conversations.reply import Choice, FormChild, Memory, Message, Option, OptionsMessage, Reply, TicketForm
-from conversations.storage import ConversationStore, FinishedTurn
+from conversations.reply import Choice, FormChild, Intent, Memory, Message, Option, OptionsMessage, Reply, TicketForm
+from conversations.storage import ConversationStore, FinishedTurn, Identity
 from conversations.storage import Turn as OpenedTurn
 from core import clock
 from core.scope import Scope
+from enrollment.backend import EnrollmentBackend
+from enrollment.models import Application
 from escalation.listing import Filter, Reach
 from escalation.rows import TICKETS
 from escalation.rules import Actor, Command
@@ -385,11 +391,81 @@ def test_a_child_brings_its_application_and_none_takes_it_away() -> None:
         "市南区",
         ["question"],
     )
-    unsure = form.model_copy(update={"children": [TWINS[0].model_copy(update={"school": None})]})
-    assert with_child(unsure, "QD-1").to_ask == ["school", "question"]
     none = with_child(second, None)
     assert (none.child, none.application_id, none.school, none.to_ask) == (None, None, "某小学", ["question"])
     assert with_child(form, None).to_ask == ["city", "district", "school", "question"]
+
+
+class Family:
+    """A backend that knows one family."""
+
+    async def applications_of(self, guardian: str, city: str) -> list[Application]:
+        at, common = clock.now(), {"city": city, "district": "市南区", "school": "某小学", "stage": "幼升小"}
+        times = {"since": at, "as_of": at, "window_open": False, "state": "填报中"}
+        return [Application(id=f"QD-{n}", child=f"王{n}*", birth_order=n, **common, **times) for n in (1, 2)]
+
+
+def of_twins(desk: Desk) -> Talk:
+    talk = Talk(replace(desk, backend=cast("EnrollmentBackend", Family())), HERE)
+    identity = Identity("of-twins", "qingdao", str(uuid4()), clock.now() + timedelta(hours=1))
+    talk.conversation = desk.store.create(Scope("qingdao"), [], identity)[0]
+    talk.id = talk.conversation.id
+    offer(talk, do="ticket")
+    talk.press("按钮")
+    return talk
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_guardian_of_twins_is_asked_which_child_and_not_what_is_known_of_it(desk: Desk, typed: bool) -> None:
+    talk = of_twins(desk)
+    assert talk.last
+    assert talk.last.labels == ["老大 王1*", "老二 王2*", SAY("ticket_no_child_option"), SAY("ticket_cancel_option")]
+    asked = talk.say("老二") if typed else talk.press("老二")
+    assert asked.labels == [SAY("ticket_cancel_option")]
+    assert "学校：某小学\n孩子：王2*" in talk.say(WORDS).words
+    ticket = desk.tickets.find(card(talk.press(SEND))["id"], Reach())
+    assert (ticket.application_id, ticket.place.district) == ("QD-2", "市南区")
+
+
+def test_the_child_can_be_changed_and_left_out_with_its_application(desk: Desk) -> None:
+    talk = of_twins(desk)
+    talk.press("老大")
+    talk.say(WORDS)
+    talk.say("改孩子")
+    assert "孩子：王2*" in talk.press("老二").words
+    talk.press(SAY("ticket_edit_option"))
+    talk.press(SAY("ticket_field_child"))
+    assert "孩子：" not in talk.press(SAY("ticket_no_child_option")).words
+    file = desk.tickets.read(card(talk.press(SEND))["id"], Reach())
+    assert (file.ticket.application_id, file.messages[0].text) == (None, WORDS)
+
+
+def test_about_none_of_the_children_the_place_is_asked(desk: Desk) -> None:
+    talk = of_twins(desk)
+    assert SAY("ticket_no_district_option") in talk.say("都不是").labels
+
+
+@pytest.mark.parametrize(
+    ("words", "intent", "act", "outcome"),
+    [
+        ("还是不行", "deny", confirm, "ticket_added"),
+        ("气死我了", "complain", small_talk, "ticket_added"),
+        ("是的", "affirm", confirm, "acknowledged"),
+        ("谢谢老师", "thank", small_talk, "thanked"),
+        ("转人工", "ask_human", offer_person, "ticket_shown"),
+    ],
+)
+def test_what_rasa_is_sure_of_decides_what_reaches_the_people_who_wait(
+    desk: Desk, words: str, intent: str, act: Act, outcome: str
+) -> None:
+    talk, ticket_id = acted(desk, "reply")
+    turn, conversation = desk.store.begin_turn(talk.id, words, None)
+    work = Work(desk, turn, conversation, intent=Intent(name=intent, confidence=0.99))
+    assert asyncio.run(finish(work, decide(work, act))) == outcome
+    assert (last_words(desk, ticket_id) == words) is (outcome == "ticket_added")
+    talk.offered()
+    assert talk.last
+    assert (SAY("ticket_pass_on_option") in talk.last.labels) is (outcome == "acknowledged")
 
 
 @pytest.mark.parametrize(("words", "meant"), [("老二", True), ("都不是", True), ("老二的报名进度到哪了", False)])
