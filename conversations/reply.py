@@ -234,7 +234,19 @@ class Pending(_Shape):
     ticket_id: str | None = None
 
 
-FormField = Literal["city", "district", "school", "question"]
+FormField = Literal["child", "city", "district", "school", "question", "entry"]
+
+
+class FormChild(_Shape):
+    """What a form takes from an application: `order` is the child's among the family's, the rest as in `TicketForm`."""
+
+    order: int
+    application_id: str
+    city: City
+    district: str
+    school: str
+    child: str
+    closes_at: datetime | None
 
 
 class TicketForm(_Shape):
@@ -243,6 +255,8 @@ class TicketForm(_Shape):
     Args:
         key: made when the form was begun; sending it twice makes one ticket.
         to_ask: the fields still to be asked, the next one first; none: the whole is to be approved.
+        children: the signed-in guardian's applications; the ticket may be about one of them.
+        place_words: what was typed for the district, if we know no such district.
         question: what the parent needs, in their words, masked, at most 4000 characters.
         entry, branch: the official answer that was not enough, as far as known.
         child: the masked name of the child whose application it is about.
@@ -252,9 +266,11 @@ class TicketForm(_Shape):
 
     key: str
     to_ask: list[FormField] = []
+    children: list[FormChild] = []
     city: City | None = None
     district: str | None = None
     school: str | None = None
+    place_words: str | None = None
     question: str = ""
     entry: str | None = None
     branch: str | None = None
@@ -268,7 +284,7 @@ class Memory(_Shape):
 
     `case_shown`: whether the own case was shown last, but for courtesies; `last_branch`: of the first of
     `last_entries`; `unanswered`: how often in a row there was no answer; `notice`: which text of which incident was
-    told last.
+    told last; `had_form`: whether a ticket's form was ever begun, of which tickets come.
     """
 
     last_question: str | None = None
@@ -283,6 +299,7 @@ class Memory(_Shape):
     child: int | None = None
     case_shown: bool = False
     form: TicketForm | None = None
+    had_form: bool = False
     notice: str | None = None
 
 

@@ -188,6 +188,14 @@ class TicketDesk:
             row = connection.execute(newest).one_or_none()
         return ticket_of(row) if row else None
 
+    def awaiting(self, conversation_id: str) -> Ticket | None:
+        """Return the conversation's ticket in which the parent was asked or answered last, or None."""
+        theirs = (TICKETS.c.conversation_id == conversation_id) & TICKETS.c.state.in_(("waiting_parent", "replied"))
+        latest = select(TICKETS).where(theirs).order_by(TICKETS.c.updated_at.desc(), TICKETS.c.id).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(latest).one_or_none()
+        return ticket_of(row) if row else None
+
     def act(self, ticket_id: str, command: Command, by: Actor, reach: Reach, files: Sequence[str] = ()) -> TicketFile:
         """Give a command to the version that the caller saw; return the ticket as it is then.
 

@@ -13,6 +13,8 @@ city than the host has set and says more, such as where somebody comes from, tel
 Words that choose one of the options that were just offered choose it: 「第二个」.
 While a ticket's form or words for a ticket are asked, what is typed goes there, whatever Rasa takes it for; unless it
 asks something that retrieval answers with certainty, or asks for sure for a person or the own case.
+While people wait for the parent's words on a ticket, or have answered it, what is typed goes to them, too, if it asks
+nothing: nobody who was asked something looks for a button first. What asks is answered, and can be passed on.
 """
 
 from __future__ import annotations
@@ -35,8 +37,11 @@ from bot.actions.desk import Act, Work
 from bot.actions.person import offer_person
 from bot.actions.picking import picked
 from bot.actions.talking import ask_city_again, confirm, decline, explain_again, keep_city, note_scope, small_talk
+from bot.actions.ticket_cards import pass_on_option
 from conversations.reply import FormField, OptionsMessage, Reply
+from core.outcomes import Kind
 from core.scope import CITIES
+from escalation.rules import Ticket
 
 SURE_INTENT = 0.8
 LIKELY_INTENT = 0.25
@@ -64,14 +69,66 @@ def decide(work: Work, act: Act) -> Act:
         return _for_ticket(work, act)
     if pending and pending.ask in ("ticket", "ticket_change") and work.memory.form:
         return _for_form(work, act)
-    return _decide(work, act)
+    return _beside_tickets(act) if work.memory.had_form else _decide(work, act)
+
+
+def _beside_tickets(act: Act) -> Act:
+    """Return what to do with a message in a conversation that may have tickets."""
+
+    async def act_beside_tickets(work: Work) -> Reply:
+        if form_fields.asks_for_ticket(work.text) and (ticket := await tickets.newest(work)):
+            return tickets.show(work, ticket)
+        ticket = await work.desk.store.call(work.desk.tickets.awaiting, work.conversation.id)
+        return await (_for_awaiting(work, act, ticket) if ticket else _decide(work, act))(work)
+
+    return act_beside_tickets
+
+
+def _for_awaiting(work: Work, act: Act, ticket: Ticket) -> Act:
+    """Return what to do with a message while people wait for the parent's words, or have answered them."""
+    decided = _decide(work, act)
+    if _is_aside(work, act) or _answers_us(work, decided) or _leaves_ticket(work, act):
+        return decided
+    asks = form_fields.asks_something(work.text) or "answer" in _decisions(work, in_context=False)
+    agrees = act is confirm and work.intent is not None and work.intent.name == "affirm"
+    if asks or agrees or work.memory.pending:
+        return _then_offer_to_pass_on(decided, ticket)
+
+    async def pass_on(work: Work) -> Reply:
+        return await tickets.pass_on(work, ticket)
+
+    return pass_on
+
+
+def _answers_us(work: Work, decided: Act) -> bool:
+    """Whether a message answers what the bot has asked."""
+    return work.memory.pending is not None and (decided in (note_scope, confirm) or _asks_for_child(work))
+
+
+def _then_offer_to_pass_on(act: Act, ticket: Ticket) -> Act:
+    """Return the act, after which the words can be passed on to who works on the ticket."""
+
+    async def act_then_offer(work: Work) -> Reply:
+        reply = await act(work)
+        if reply.outcome.kind is not Kind.HANDOFF:
+            reply.messages.append(pass_on_option(work.desk, ticket, work.turn.text))
+        return reply
+
+    return act_then_offer
 
 
 def _for_ticket(work: Work, act: Act) -> Act:
     """Return what to do with a message while words for a ticket are asked."""
     if form_fields.wants_to_stop(work.text):
         return ticket_form.cancel
-    return _decide(work, act) if _surely_leaves(work, act) and len(work.text) <= _SHORT else tickets.add_words
+    return _decide(work, act) if _leaves_ticket(work, act) else tickets.add_words
+
+
+def _leaves_ticket(work: Work, act: Act) -> bool:
+    """Whether a message asks for sure for a person or the own case, or is a courtesy, and says nothing else."""
+    if act is small_talk and work.intent and work.intent.name == "complain":
+        return False  # it is about what people did or did not do
+    return _surely_leaves(work, act) and len(work.text) <= _SHORT
 
 
 def _for_form(work: Work, act: Act) -> Act:
@@ -92,10 +149,14 @@ def _for_field(work: Work, act: Act, field: FormField) -> Act:
     """Return what to do with a message while a field of a ticket's form is asked."""
     if not _leaves_form(work, act, field):
         return ticket_form.take_words
-    aside = act in (confirm, explain_again) or (act is small_talk and work.intent and work.intent.name in _ASIDES)
+    aside = act in (confirm, explain_again) or _is_aside(work, act)
     if aside and "answer" not in _decisions(work, in_context=False):
         return ticket_form.ask_again
     return _then_resume(_decide(work, act))
+
+
+def _is_aside(work: Work, act: Act) -> bool:
+    return act is small_talk and work.intent is not None and work.intent.name in _ASIDES
 
 
 def _leaves_form(work: Work, act: Act, field: FormField) -> bool:

@@ -95,7 +95,11 @@ async def disclose(
 
 def order_of(application: Application) -> str:
     """Return what a family calls the child, such as 老大 or 老二."""
-    order = application.birth_order
+    return order_name(application.birth_order)
+
+
+def order_name(order: int) -> str:
+    """Return what a family calls its child of an order of birth."""
     return f"老{_ORDERS[order - 1]}" if order <= len(_ORDERS) else f"第{order}个孩子"
 
 

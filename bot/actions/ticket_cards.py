@@ -45,6 +45,15 @@ def new_ticket_options(desk: Desk) -> OptionsMessage:
     return OptionsMessage(text=desk.words.say("ticket_new_ask"), purpose="ticket", options=[option])
 
 
+def pass_on_option(desk: Desk, ticket: Ticket, words: str) -> OptionsMessage:
+    """Return the offer to pass words that were typed on to who works on a ticket."""
+    choice = Choice(do="ticket_add", ticket_id=ticket.id, value=words)
+    option = Option(label=desk.words.say("ticket_pass_on_option"), choice=choice)
+    return OptionsMessage(
+        text=desk.words.say("ticket_pass_on_ask", number=ticket.number), purpose="ticket", options=[option]
+    )
+
+
 def ticket_options(desk: Desk, ticket_id: str, ask: str, acts: tuple[str, ...]) -> OptionsMessage:
     """Return buttons for a ticket: `ask` is a sentence's name, `acts` what the buttons stand for."""
     say = desk.words.say

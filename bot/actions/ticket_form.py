@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
 from bot.actions import form_fields
 from bot.actions.cards import ticket_offer
 from bot.actions.desk import Work
-from bot.actions.form_fields import FIELDS, LONGEST_QUESTION, with_field
-from bot.actions.own_cases import disclose, look_up, viewer_of
+from bot.actions.form_fields import FIELDS, LONGEST_QUESTION, with_child, with_field, without_entry
+from bot.actions.own_cases import disclose, look_up, order_name, viewer_of
 from bot.actions.ticket_cards import parent_of, ticket_messages
-from conversations.reply import Choice, FormField, Message, Option, OptionsMessage, Pending, Reply, TicketForm
+from conversations.reply import (
+    Choice,
+    FormChild,
+    FormField,
+    Message,
+    Option,
+    OptionsMessage,
+    Pending,
+    Reply,
+    TicketForm,
+)
 from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
 from enrollment.errors import EnrollmentError
@@ -71,8 +81,12 @@ async def choose_field(work: Work, choice: Choice) -> Reply:
         field = "district"
     if choice.value is None:
         return ask_next(work, _asked_first(form, field))
-    if field == "question" and choice.value == "anew":
-        return ask_next(work, _asked_first(form.model_copy(update={"question": ""}), "question"))
+    if field == "child":
+        return _put_child(work, form, choice.value)
+    if field == "entry":
+        return ask_next(work, without_entry(form))
+    if field == "question" and choice.value == "anew":  # what is written anew need not be about the last answer
+        return ask_next(work, _asked_first(without_entry(form).model_copy(update={"question": ""}), "question"))
     return _put(work, form, field, form.question if field == "question" else choice.value or None)
 
 
@@ -81,12 +95,16 @@ async def edit(work: Work, choice: Choice | None = None) -> Reply:
     form, say = work.memory.form, work.desk.words.say
     if form is None:
         return form_gone(work)
-    if choice is None and (named := form_fields.field_named(work.text)):
+    named = None if choice else form_fields.field_named(work.text)
+    if named and (named != "child" or form.children):
         return await choose_field(work, Choice(do="ticket_field", field=named))
-    fields = [field for field in FIELDS if field != "school" or form.district]
+    fields: list[FormField] = ["child"] if form.children else []
+    fields += [field for field in FIELDS if field != "school" or form.district]
     options = [
         Option(label=say(f"ticket_field_{field}"), choice=Choice(do="ticket_field", field=field)) for field in fields
     ]
+    if form.entry:
+        options.append(_value(say("ticket_no_entry_option"), "entry", ""))
     options.append(Option(label=say("ticket_no_change_option"), choice=Choice(do="ticket_resume")))
     work.memory.pending = Pending(ask="ticket_change")
     return work.reply(Outcome.TICKET_FORM, [_options(say("ticket_ask_change"), options)])
@@ -105,7 +123,7 @@ async def cancel(work: Work, choice: Choice | None = None) -> Reply:
 
 def ask_next(work: Work, form: TicketForm, *notes: Message) -> Reply:
     """Keep the form and ask for its next field; when there is none, show the whole for approval."""
-    work.memory.form = form
+    work.memory.form, work.memory.had_form = form, True
     work.memory.pending = Pending(ask="ticket")
     asked = [_question(work, form, form.to_ask[0])] if form.to_ask else _summary(work, form)
     return work.reply(Outcome.TICKET_FORM, [*notes, *asked])
@@ -119,37 +137,36 @@ def form_gone(work: Work) -> Reply:
 async def _begun(work: Work) -> TicketForm:
     memory, scope = work.memory, work.scope
     form = TicketForm(key=str(uuid4()), city=scope.city, district=scope.district, question=memory.last_question or "")
-    if not memory.unanswered:
-        form.entry, form.branch = next(iter(memory.last_entries), None), memory.last_branch
-    application = await _own_application(work)
-    if application:
-        form = form.model_copy(update=_facts(application))
+    entry = next(iter(memory.last_entries), None)
+    if not memory.unanswered and entry in memory.shown:  # else it answered an earlier question
+        form.entry, form.branch = entry, memory.last_branch
     asked = [field for field in FIELDS if not getattr(form, field)]
     if form.question and not memory.unanswered:  # the answer was not enough: why
         asked.append("question")
-    return form.model_copy(update={"to_ask": asked})
+    form = form.model_copy(update={"children": await _own_children(work), "to_ask": asked})
+    meant = form.children if len(form.children) == 1 else [c for c in form.children if c.order == memory.child]
+    if meant:
+        return with_child(form, meant[0].application_id)
+    return _asked_first(form, "child") if form.children else form
 
 
-def _facts(application: Application) -> dict[str, Any]:
+def _child_of(application: Application) -> FormChild:
+    facts = {name: getattr(application, name) for name in ("city", "district", "school", "child")}
     closes_at = application.window_closes if application.window_open else None
-    names = ("city", "district", "school", "child")
-    facts = {name: getattr(application, name) for name in names}
-    return {**facts, "application_id": application.id, "closes_at": closes_at}
+    return FormChild(order=application.birth_order, application_id=application.id, closes_at=closes_at, **facts)
 
 
-async def _own_application(work: Work) -> Application | None:
-    """Return the signed-in guardian's application, if there is one only or one was chosen; the look is recorded."""
+async def _own_children(work: Work) -> list[FormChild]:
+    """Return what the form may take from the signed-in guardian's applications; the look is recorded."""
     viewer = viewer_of(work.conversation)
     if viewer is None or work.scope.city not in (None, viewer.city):
-        return None
+        return []
     try:
         seen = await look_up(work.desk, viewer, "ticket")
     except EnrollmentError:
-        return None  # look_up has logged and recorded it; the form asks instead
-    mine = seen.applications
-    chosen = mine if len(mine) == 1 else tuple(a for a in mine if a.birth_order == work.memory.child)
-    await disclose(work.desk, viewer, "ticket", seen, chosen)
-    return chosen[0] if chosen else None
+        return []  # look_up has logged and recorded it; the form asks instead
+    await disclose(work.desk, viewer, "ticket", seen, seen.applications)
+    return [_child_of(application) for application in seen.applications]
 
 
 def _asked_first(form: TicketForm, field: FormField) -> TicketForm:
@@ -163,6 +180,20 @@ def _put(work: Work, form: TicketForm, field: FormField, value: str | None) -> R
     return ask_next(work, after)
 
 
+def _put_child(work: Work, form: TicketForm, application_id: str | None) -> Reply:
+    after = with_child(form, application_id)
+    if after.city and work.scope.city is None:
+        work.scope = Scope(after.city, None, work.scope.stage)
+    return ask_next(work, after)
+
+
+def _take_child(work: Work, form: TicketForm) -> Reply:
+    if form_fields.leaves_open(work.text) or work.named.all_children:
+        return _put_child(work, form, None)
+    meant = next((c for c in form.children if work.named.child == c.order), None)
+    return _put_child(work, form, meant.application_id) if meant else ask_next(work, form)
+
+
 def _take_city(work: Work, form: TicketForm) -> Reply:
     return _put(work, form, "city", work.named.city) if work.named.city else ask_next(work, form)
 
@@ -171,7 +202,20 @@ def _take_district(work: Work, form: TicketForm) -> Reply:
     if place := form_fields.district_named(work.desk.entities, work.named, work.text):
         city, district = place
         return _put(work, with_field(form, "city", city or form.city), "district", district)
-    return _take_line(work, form, "district")
+    return _take_unknown_district(work, form)
+
+
+def _take_unknown_district(work: Work, form: TicketForm) -> Reply:
+    """Ask once more for a district that we know; then leave it open and pass on what was typed for it."""
+    words = " ".join(work.turn.text.split())
+    if form_fields.leaves_open(work.text):
+        return _put(work, form, "district", None)
+    if len(words) > (limit := form_fields.LONGEST["district"]):
+        return ask_next(work, form, work.say("ticket_too_long", limit=limit))
+    after = form.model_copy(update={"place_words": words})
+    if form.place_words is None:
+        return ask_next(work, after, work.say("ticket_no_such_district", words=words))
+    return _put(work, after, "district", None)
 
 
 def _take_school(work: Work, form: TicketForm) -> Reply:
@@ -197,6 +241,7 @@ def _take_question(work: Work, form: TicketForm) -> Reply:
 
 
 _TAKE: dict[FormField, Callable[[Work, TicketForm], Reply]] = {
+    "child": _take_child,
     "city": _take_city,
     "district": _take_district,
     "school": _take_school,
@@ -208,6 +253,10 @@ def _question(work: Work, form: TicketForm, field: FormField) -> OptionsMessage:
     say = work.desk.words.say
     stop = Option(label=say("ticket_cancel_option"), choice=Choice(do="ticket_cancel", value=form.key))
     match field:
+        case "child":
+            children = [_value(f"{order_name(c.order)} {c.child}", field, c.application_id) for c in form.children]
+            none = _value(say("ticket_no_child_option"), field, "")
+            return _options(say("ticket_ask_child"), [*children, none, stop])
         case "city":
             return _options(say("ticket_ask_city"), [*(_value(say(f"city_{c}"), field, c) for c in CITIES), stop])
         case "question" if form.question:
@@ -221,12 +270,14 @@ def _question(work: Work, form: TicketForm, field: FormField) -> OptionsMessage:
 
 
 def _summary(work: Work, form: TicketForm) -> list[Message]:
-    say = work.desk.words.say
+    say, about = work.desk.words.say, work.desk.knowledge.entries.get(form.entry or "")
     lines = [
         say("ticket_summary_city", city=say(f"city_{form.city}")),
         say("ticket_summary_district", district=form.district or say("ticket_not_known")),
+        say("ticket_summary_place", words=form.place_words) if form.place_words else None,
         say("ticket_summary_school", school=form.school) if form.school else None,
         say("ticket_summary_child", child=form.child) if form.child else None,
+        say("ticket_summary_entry", entry=about.label) if about else None,
         say("ticket_summary_question", question=form.question),
     ]
     options = [

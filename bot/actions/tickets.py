@@ -34,7 +34,7 @@ async def send(work: Work, choice: Choice | None = None) -> Reply:
 
 
 async def ask_words(work: Work, choice: Choice) -> Reply:
-    """Ask what the parent wants to add, or what is not solved; with the value `plain` that word alone is passed on."""
+    """Ask what the parent wants to add, or what is not solved; a value is passed on at once, `plain` as that alone."""
     return await _with_own(work, choice.ticket_id, lambda ticket: _ask_words(work, choice, ticket))
 
 
@@ -43,6 +43,25 @@ async def add_words(work: Work) -> Reply:
     pending = work.memory.pending
     ticket_id = pending.ticket_id if pending else None
     return await _with_own(work, ticket_id, lambda ticket: _hear(work, ticket, work.turn.text))
+
+
+async def pass_on(work: Work, ticket: Ticket) -> Reply:
+    """Pass on what the parent has typed, though no button was pressed before."""
+    return await _hear(work, ticket, work.turn.text)
+
+
+async def newest(work: Work) -> Ticket | None:
+    """Return the conversation's ticket that its parent will mean: one that is not settled comes first."""
+    call, tickets = work.desk.store.call, work.desk.tickets
+    here = work.conversation.id
+    return await call(tickets.unsettled, here) or await call(tickets.of_conversation, here)
+
+
+def show(work: Work, ticket: Ticket) -> Reply:
+    """Show a ticket as it is now, with what the parent can do."""
+    if ticket.settled_at is None:
+        return work.reply(Outcome.TICKET_SHOWN, ticket_messages(work.desk, ticket))
+    return work.reply(Outcome.TICKET_SHOWN, [ticket_card(work.desk, ticket), new_ticket_options(work.desk)])
 
 
 async def solved(work: Work, choice: Choice) -> Reply:
@@ -54,8 +73,8 @@ async def _ask_words(work: Work, choice: Choice, ticket: Ticket) -> Reply:
     say, unsolved = work.desk.words.say, choice.do == "ticket_unsolved"
     if ticket.settled_at and clock.now() - ticket.settled_at > REOPEN_WITHIN:
         return _too_old(work)
-    if unsolved and choice.value == "plain":
-        return await _hear(work, ticket, say("ticket_unsolved_words"))
+    if choice.value:
+        return await _hear(work, ticket, say("ticket_unsolved_words") if unsolved else choice.value)
     stop = Option(label=say("ticket_add_nothing_option"), choice=Choice(do="ticket_cancel", ticket_id=ticket.id))
     if unsolved:
         plain = Choice(do="ticket_unsolved", ticket_id=ticket.id, value="plain")
@@ -104,11 +123,7 @@ async def _with_own(work: Work, ticket_id: str | None, act: Callable[[Ticket], A
 async def _sent_before(work: Work) -> Reply:
     """Show what came of the form whose button was pressed again."""
     ticket = await work.desk.store.call(work.desk.tickets.of_conversation, work.conversation.id)
-    if ticket is None:
-        return form_gone(work)
-    if ticket.settled_at is None:
-        return work.reply(Outcome.TICKET_SHOWN, ticket_messages(work.desk, ticket))
-    return work.reply(Outcome.TICKET_SHOWN, [ticket_card(work.desk, ticket), new_ticket_options(work.desk)])
+    return show(work, ticket) if ticket else form_gone(work)
 
 
 def _too_old(work: Work) -> Reply:
@@ -126,7 +141,12 @@ def _draft(work: Work, form: TicketForm) -> Draft:
     entry = work.desk.knowledge.entries.get(form.entry or "")
     if entry and entry.city != form.city:
         entry = None
-    lines = (form.question, form.child and work.desk.words.say("ticket_summary_child", child=form.child))
+    say = work.desk.words.say
+    lines = (
+        form.question,
+        form.place_words and say("ticket_summary_place", words=form.place_words),
+        form.child and say("ticket_summary_child", child=form.child),
+    )
     return Draft(
         key=form.key,
         place=Place(form.city, form.district, form.school),

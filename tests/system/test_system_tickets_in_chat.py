@@ -190,6 +190,25 @@ def test_form_and_ticket_survive_that_the_page_is_closed_and_a_handover(
     assert staff.read(card["id"])["district"] == "市南区"
 
 
+def test_typed_answers_reach_the_people_who_asked_and_courtesies_do_not(a_parent: APlace, staff: TicketStaff) -> None:
+    parent, card = made_by(a_parent)
+    staff.give("claim", card["id"])
+    staff.give("ask_parent", card["id"], text="请说明孩子的姓名是否写错。")
+    assert parent.say("谢谢老师").outcome == "thanked"
+    assert staff.read(card["id"])["state"] == "waiting_parent"
+    for words in ("户口簿上写的是张小明，出生证上是张晓明", "张小明", "没有"):
+        assert parent.say(words).outcome == "ticket_added"
+        kept = staff.read(card["id"])
+        assert (kept["state"], kept["messages"][-1]["text"]) == ("working", words)
+        staff.give("ask_parent", card["id"], text="还有吗？")
+    assert cards(parent.say("老师回复了没有"))[0]["id"] == card["id"]
+    parent.say("谢谢")
+    assert SAY("ticket_pass_on_option") in parent.say("是的").labels
+    staff.give("reply", card["id"], text="请重新登录再试。")
+    assert parent.say("还是不行").outcome == "ticket_added"
+    assert staff.read(card["id"])["messages"][-1]["text"] == "还是不行"
+
+
 def test_pressing_send_many_times_makes_one_ticket(a_parent: APlace, staff: TicketStaff) -> None:
     parent = a_parent(city="qingdao", district="崂山区")
     parent.say("转人工")
@@ -308,14 +327,38 @@ def test_what_is_known_of_a_signed_in_guardians_only_application_is_not_asked(
 
 def test_of_twins_the_one_that_was_chosen_fills_the_form(a_parent: APlace) -> None:
     parent = a_parent(guardian="qd-wang")
-    parent.say("转人工")
-    assert SAY("ticket_no_district_option") in parent.press(TICKET).labels
-    parent.press(SAY("ticket_cancel_option"))
     parent.say("我的报名进度")
     parent.say("老二的呢")
     parent.say("转人工")
     parent.press(TICKET)
     assert "孩子：王" in parent.say(WORDS).words
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_guardian_of_twins_is_asked_which_child_and_not_what_is_known_of_it(
+    a_parent: APlace, staff: TicketStaff, typed: bool
+) -> None:
+    parent = a_parent(guardian="qd-wang")
+    parent.say("转人工")
+    asked = parent.press(TICKET)
+    assert [label[:2] for label in asked.labels] == ["老大", "老二", "都不", "取消"]
+    assert (parent.say("老二") if typed else parent.press("老二")).labels == [SAY("ticket_cancel_option")]
+    assert "孩子：王" in parent.say(WORDS).words
+    kept = staff.read(cards(parent.press(SEND))[0]["id"])
+    staff.give("claim", kept["id"])
+    assert staff.case(kept["id"])["case"]["school"] == kept["school"]
+
+
+def test_a_ticket_about_none_of_the_children_goes_without_an_application(a_parent: APlace, staff: TicketStaff) -> None:
+    parent = a_parent(guardian="cq-chen")
+    parent.say("转人工")
+    parent.press(TICKET)
+    parent.say(WORDS)
+    parent.press(SAY("ticket_edit_option"))
+    parent.press(SAY("ticket_field_child"))
+    assert "孩子：" not in parent.press(SAY("ticket_no_child_option")).words
+    kept = staff.read(cards(parent.press(SEND))[0]["id"])
+    assert (kept["messages"][0]["text"], kept["about_application"]) == (WORDS, False)
 
 
 @pytest.mark.parametrize(
