@@ -68,6 +68,7 @@ ACCESS: dict[tuple[str, str], Open | frozenset[Role]] = {
     ("GET", f"{_CONVERSATION}/staff-messages"): ADVISERS,
     ("POST", f"{_CONVERSATION}/handback"): ADVISERS,
     ("GET", "/api/v1/suggestions"): ANY_STAFF,
+    ("GET", "/api/v1/calls/{call_id}/verification"): AGENT,
     ("POST", "/api/v1/calls/{call_id}/verification"): AGENT,
     ("POST", "/api/v1/calls/{call_id}/verification/code"): AGENT,
     ("GET", "/api/v1/calls/{call_id}/case"): AGENT,

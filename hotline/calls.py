@@ -21,7 +21,7 @@ from core.scope import City
 from hotline.questions import questions_of
 from hotline.tables import CallEventRow, CallRow
 
-EventKind = Literal["displayed", "chosen", "copied", "told", "wrong"]
+EventKind = Literal["asked", "displayed", "chosen", "copied", "told", "wrong"]
 Result = Literal["answered", "escalated", "called_back", "dropped"]
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 RESULTS: tuple[Result, ...] = get_args(Result)
@@ -32,10 +32,11 @@ _TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What happened with a suggestion, as the browser reports it.
+    """What happened with a suggestion, or what was asked without one, as the browser reports it.
 
     Args:
         key: made by the browser; what comes twice with one key is kept once.
+        entry_id: empty for `asked`, a question for which nothing was shown.
         question: what stood in the box; masked before it is kept.
         ago: how long before the report it happened.
     """
@@ -49,7 +50,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened with a suggestion, as it is kept."""
+    """What happened with a suggestion, or what was asked without one, as it is kept."""
 
     kind: EventKind
     entry_id: str

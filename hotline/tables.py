@@ -31,6 +31,7 @@ class CallEventRow(Base):
     """What happened with a suggestion in a call: displayed, chosen, copied, told or marked wrong.
 
     `key` is made by the browser, so that an event sent twice is kept once. `question` is what stood in the box, masked.
+    If nothing was shown for it yet, it was just `asked`, and `entry_id` is empty.
     """
 
     __tablename__ = "call_events"

@@ -127,6 +127,15 @@ def begin_checking(state: Verification) -> Verification:
     return replace(state, codes_wrong=state.codes_wrong + 1)
 
 
+def expects_code(state: Verification) -> bool:
+    """Return whether a code that was sent can be checked."""
+    try:
+        begin_checking(state)
+    except VerificationError:
+        return False
+    return True
+
+
 def right(state: Verification, code: str) -> Verification:
     """Verify the caller, unless another code was sent meanwhile; `code` is the id of the one that was checked."""
     return replace(state, codes_wrong=state.codes_wrong - 1, verified=state.code == code and not state.locked)

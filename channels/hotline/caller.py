@@ -22,6 +22,7 @@ from core import clock
 from core.scope import City
 from enrollment.errors import EnrollmentError
 from enrollment.models import Application
+from hotline import verification as rules
 from hotline.lookups import Lookups
 from hotline.verification import Verification, VerificationError, code_to_show
 from staff.roles import Staff
@@ -36,6 +37,15 @@ class Caller:
     desk: Desk
     staff: Staff
     call_id: str
+
+    async def expects_code(self) -> bool:
+        """Return whether a code was sent in this call that runs, and may still be entered.
+
+        Raises:
+            ApiError: the agent has no such call.
+        """
+        with told_plainly():
+            return rules.expects_code(await self.desk.store.call(self._lookups.state, self.call_id, self.staff.id))
 
     async def send_code(self, number: str, city: City, reason: str) -> None:
         """Have the backend send a code, if there is such an application.

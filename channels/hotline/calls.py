@@ -65,7 +65,7 @@ class CallDesk:
 
     async def add(self, who: Allowed, call_id: CallId, body: EventsBody) -> CallCard:
         """Record what happened with suggestions; what comes twice is kept once."""
-        unknown = {one.entry_id for one in body.events} - set(self._desk.knowledge.entries)
+        unknown = {one.entry_id for one in body.events if one.entry_id} - set(self._desk.knowledge.entries)
         if unknown:
             raise MalformedRequestError("没有这条问答。", entry_ids=sorted(unknown))
         happened = [one.happened() for one in body.events]

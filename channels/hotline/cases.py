@@ -42,6 +42,12 @@ class CodeRequested(BaseModel):
     resend_after: int
 
 
+class CodeExpected(BaseModel):
+    """Whether a code was sent in this call that can still be entered."""
+
+    expected: bool
+
+
 class CodeGiven(_Body):
     """The code that the caller read out."""
 
@@ -81,6 +87,12 @@ async def send_code(request: Request, caller: ThisCaller, body: CodeWanted) -> C
     async with in_even_time():
         await caller.send_code(number, body.city, body.reason)
     return CodeRequested(message=sentence("code_requested"), resend_after=int(CODES_APART.total_seconds()))
+
+
+@router.get("/verification")
+async def code_expected(caller: ThisCaller) -> CodeExpected:
+    """Tell a page that was opened again in the middle of a call whether the caller still has a code to read out."""
+    return CodeExpected(expected=await caller.expects_code())
 
 
 @router.post("/verification/code")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from channels.messages import PRINTABLE
 from core.scope import City
@@ -37,13 +38,19 @@ class CallChange(_Body):
 
 
 class HappenedBody(_Body):
-    """What happened with a suggestion, `ago_ms` milliseconds before it is sent."""
+    """What happened with a suggestion, `ago_ms` milliseconds before it is sent; `asked` has no entry."""
 
     key: str = Field(pattern=r"^[A-Za-z0-9-]{8,36}$")
     kind: EventKind
-    entry_id: str = Field(max_length=10)
+    entry_id: str = Field("", max_length=10)
     question: str = Field(max_length=500)
     ago_ms: int = Field(0, ge=0, le=_LONGEST_AGO)
+
+    @model_validator(mode="after")
+    def _about_an_entry(self) -> Self:
+        if (self.kind == "asked") != (self.entry_id == ""):
+            raise ValueError("all but what was `asked` is about an entry")
+        return self
 
     def happened(self) -> Happened:
         """Return it as the store takes it."""
@@ -63,7 +70,7 @@ class EndBody(_Body):
 
 
 class EventCard(BaseModel):
-    """What happened with a suggestion."""
+    """What happened with a suggestion, or what was asked: then `entry_id` is empty."""
 
     kind: EventKind
     entry_id: str

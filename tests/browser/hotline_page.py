@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,18 +14,24 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 CALLS = "/api/v1/calls"
 WATCH = """
-window.seen = { shift: 0, typed: 0, shown: 0, delays: [] };
+window.seen = { shift: 0, typed: 0, delay: 0 };
 new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.seen.shift += one.value; }))
   .observe({ type: 'layout-shift', buffered: true });
-document.addEventListener('input', () => { window.seen.typed = performance.now(); }, true);
+document.addEventListener('input', () => Object.assign(window.seen, { typed: performance.now(), delay: 0 }), true);
 document.addEventListener('DOMContentLoaded', () => {
-  new MutationObserver(() => {
-    const { typed } = window.seen;
-    requestAnimationFrame(() => setTimeout(() => window.seen.delays.push(performance.now() - typed)));
-  }).observe(document.querySelector('.js-nearest'), { childList: true, subtree: true, attributes: true });
+  const nearest = document.querySelector('.js-nearest');
+  const painted = () => { window.seen.delay = performance.now() - window.seen.typed; };
+  new MutationObserver(() => nearest.matches('[aria-busy=false]') && requestAnimationFrame(() => setTimeout(painted)))
+    .observe(nearest, { attributeFilter: ['aria-busy'] });
 });
 """
-"""Watches the page: sum of layout shifts, and how long after the last input the suggestions were painted, in ms."""
+"""Watches the page: sum of layout shifts, and how long after the last input its suggestions were painted, in ms."""
+WATCH_WORDS = """() => {
+  window.said = [];
+  const live = document.querySelector('.js-announce');
+  new MutationObserver(() => window.said.push(live.textContent))
+    .observe(live, { childList: true, characterData: true, subtree: true });
+}"""
 
 
 @dataclass
@@ -90,9 +96,17 @@ class Agents:
             self.api("POST", f"{CALLS}/{left['id']}/end", result="dropped")
 
 
+@contextmanager
+def at_the_desk(agents: Agents) -> Iterator[Agents]:
+    """Close the agent's pages at the end; none may have logged an error."""
+    yield agents
+    agents.close()
+    assert agents.errors == []
+
+
 def first_is(page: Page, entry_id: str) -> None:
-    """Wait until that entry stands first."""
-    page.wait_for_selector(f"#near-1[data-entry='{entry_id}']:not([hidden])")
+    """Wait until that entry stands first for all that was typed."""
+    page.wait_for_selector(f".js-nearest[aria-busy=false] #near-1[data-entry='{entry_id}']:not([hidden])")
 
 
 def eventually(check: Callable[[], Any], seconds: float = 5) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from desk_running import Service, running_app
-from hotline_page import CALLS, Agents, eventually, first_is, typed_in_steps
+from hotline_page import CALLS, WATCH_WORDS, Agents, at_the_desk, eventually, first_is, typed_in_steps
 from playwright.sync_api import Browser, Error, Page, Route, expect
 from test_browser_accessibility import violations
 
@@ -38,12 +37,6 @@ WATCH_TOUCHES = """() => {
   new MutationObserver((all) => all.forEach((one) => window.touched.push(one.target.className || one.target.data)))
     .observe(document.querySelector('.js-nearest'), { childList: true, characterData: true, subtree: true });
 }"""
-WATCH_WORDS = """() => {
-  window.said = [];
-  const live = document.querySelector('.js-announce');
-  new MutationObserver(() => window.said.push(live.textContent))
-    .observe(live, { childList: true, characterData: true, subtree: true });
-}"""
 ADD_SECRET = """() => {
   const meta = document.createElement('meta');
   Object.assign(meta, { name: 'csrf', content: 's3cret' });
@@ -65,10 +58,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def agents(browser: Browser, app: Service) -> Iterator[Agents]:
-    opened = Agents(browser, app, app.own_token("agent"))
-    yield opened
-    opened.close()
-    assert opened.errors == []
+    with at_the_desk(Agents(browser, app, app.own_token("agent"))) as opened:
+        yield opened
 
 
 def squeezed(text: str) -> str:
@@ -112,15 +103,14 @@ class TestTyping:
 
     def test_suggestions_are_on_the_screen_soon_after_the_pause(self, agents: Agents) -> None:
         page = agents.open()
-        waited = []
-        for question in ("刷脸查不到孩子", "双胞胎怎么报名", "购房合同传哪几页", "忘记密码", "户口迁了地址没变") * 4:
-            page.evaluate("window.seen.delays = []")
-            page.fill(".js-question", "")
-            page.wait_for_timeout(60)
-            page.keyboard.type(question, delay=15)
-            page.wait_for_timeout(350)
-            waited.append(page.evaluate("window.seen.delays.find((delay) => delay > 50)") - PAUSE_MS)
-        assert statistics.median(waited) <= 250  # a tenth of a second where nothing else runs
+        for question in ("刷脸查不到孩子", "双胞胎怎么报名", "购房合同传哪几页", "忘记密码", "户口迁了地址没变"):
+            waited = []
+            for _ in range(6):  # what else the machine does may slow some rounds down, not all of them
+                page.fill(".js-question", "")
+                page.wait_for_timeout(60)
+                page.keyboard.type(question, delay=15)
+                waited.append(eventually(lambda: page.evaluate("window.seen.delay")) - PAUSE_MS)
+            assert min(waited) <= 100, (question, waited)
 
     def test_a_late_reply_to_older_words_is_dropped(self, agents: Agents) -> None:
         page = agents.open()

@@ -125,6 +125,14 @@ def test_the_five_events_are_kept_in_order_and_masked(calls: CallStore, agent: s
     assert {event.question for event in kept} == {"我手机[手机号]收不到"}
 
 
+def test_a_question_for_which_nothing_was_shown_is_kept_without_an_entry(calls: CallStore, agent: str) -> None:
+    call = calls.start(agent, None, None)
+    asked = [Happened("key-00001", "asked", "", "校车怎么坐"), happened("told")]
+    kept = calls.add(agent, call.id, asked)
+    assert kept.questions == ["校车怎么坐", "刷脸查不到孩子"]
+    assert [(event.kind, event.entry_id) for event in kept.events] == [("asked", ""), ("told", "cq-10")]
+
+
 def test_an_event_that_comes_twice_is_kept_once(calls: CallStore, agent: str) -> None:
     call = calls.start(agent, None, None)
     calls.add(agent, call.id, [happened("told", key="key-00001")])

@@ -48,6 +48,8 @@ STEPS: dict[str, Callable[[Verification], object]] = {
     "show": rules.code_to_show,
 }
 ALLOWED = None
+EXPECTING = {"sent", "sent just now", "sent 30 s ago", "wrong once", "wrong twice", "three sent"}
+"""The states in which a code that was sent may be entered."""
 TABLE: dict[str, tuple[type[VerificationError] | None, ...]] = {
     # state: send, check, show
     "nothing sent": (ALLOWED, NoCodeSentError, NotVerifiedError),
@@ -86,6 +88,12 @@ def test_in_each_state_each_step_is_allowed_or_refused_by_name(name: str, step: 
 def test_once_the_call_is_over_nothing_is_allowed(name: str, step: str) -> None:
     with pytest.raises(EndedError):
         STEPS[step](replace(STATES[name], ended=True))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_code_is_expected_as_long_as_it_can_be_checked(name: str) -> None:
+    assert rules.expects_code(STATES[name]) == (name in EXPECTING)
+    assert not rules.expects_code(replace(STATES[name], ended=True))
 
 
 def test_without_a_reason_nothing_is_sent() -> None:

@@ -63,6 +63,7 @@ EXPECTED = {
     "GET /api/v1/conversations/{conversation_id}/staff-messages": "agent school district city",
     "POST /api/v1/conversations/{conversation_id}/handback": "agent school district city",
     "GET /api/v1/suggestions": EVERY_ROLE,
+    "GET /api/v1/calls/{call_id}/verification": "agent",
     "POST /api/v1/calls/{call_id}/verification": "agent",
     "POST /api/v1/calls/{call_id}/verification/code": "agent",
     "GET /api/v1/calls/{call_id}/case": "agent",

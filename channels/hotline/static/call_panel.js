@@ -28,11 +28,16 @@ export class CallPanel {
   }
 
   reset() {
-    this.began = 0;
     this.note.value = '';
     this.kept = null;
     this.isManual = false;
     this.radios.forEach((radio) => { radio.checked = false; });
+    this.pause();
+  }
+
+  /** Shows that no call runs; what the agent has entered stays. */
+  pause() {
+    this.began = 0;
     this.part('state').textContent = this.part('state').dataset.idle;
     this.node.dataset.open = 'false';
     this.showTime();
@@ -49,9 +54,9 @@ export class CallPanel {
   }
 
   /** Shows a call that goes on. */
-  resume(left, result) {
+  resume(left, note, result) {
     this.begin(left.seconds);
-    this.note.value = left.note;
+    this.note.value = note;
     this.propose(result);
   }
 

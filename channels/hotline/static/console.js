@@ -34,7 +34,11 @@ export class Console {
     this.answers = new Answers(part, desk.dataset, this.recorder, { touch: () => this.touch(), say: this.say });
     const labelOf = (result) => this.panel.labelOf(result);
     this.today = new Today(calls, desk.querySelector('#panel-today'), labelOf, () => this.place.value);
-    this.lookup = new Lookup(calls, desk.querySelector('#panel-case'), () => this.callId());
+    this.lookup = new Lookup(calls, desk.querySelector('#panel-case'), {
+      begin: () => this.callId(),
+      isCurrent: (id) => this.recorder.isCurrent(id),
+      isOffering: () => this.recorder.isOffering,
+    });
     this.listen();
   }
 
@@ -44,6 +48,7 @@ export class Console {
       card: (card, patch) => this.heardCard(card, patch),
       escalated: ({ ticket }) => this.say(ticket ? 'escalated' : 'marked', { ticket }),
       ended: () => this.today.load(),
+      lost: () => this.panel.pause(),
       otherOpen: () => this.open(),
       refused: (message) => this.say('refused', { message }),
     };
@@ -103,13 +108,13 @@ export class Console {
   /** Begins a call unless one runs or an earlier one waits for a decision. */
   touch() {
     if (!this.recorder.isOffering) {
-      this.recorder.touch(this.place.value);
+      this.recorder.touch(this.place.value, this.panel.note.value);
       this.panel.begin(0);
     }
   }
 
   touchIfTyped() {
-    if (this.box.value.trim()) {
+    if (this.box.value.trim() || this.panel.note.value.trim()) {
       this.touch();
     }
   }
@@ -201,14 +206,17 @@ export class Console {
     this.box.focus();
   }
 
+  /** Goes on with a call that was left open; a note typed before it was offered is added to its own. */
   resume(left) {
-    this.recorder.resume(left.id);
+    const note = [left.note, this.panel.note.value.trim()].filter(Boolean).join('\n');
+    this.recorder.resume(left.id, note === left.note ? {} : { note });
     this.answers.deeds.resume(left.events);
-    this.panel.resume(left, resultOf(left));
+    this.panel.resume(left, note, resultOf(left));
     this.place.set(left);
     this.lookup.reset(left.city || '');
     this.lookup.resume(left.id);
     this.showAsked(left);
+    this.typed(); // of this call's city now
     this.box.focus();
   }
 

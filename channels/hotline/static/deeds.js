@@ -1,4 +1,6 @@
-// What the agent did with the suggestions of this call: each is recorded once for a question.
+// What was asked in this call and what the agent did with the suggestions.
+
+const MARKS = ['told', 'copied', 'wrong'];
 
 export class Deeds {
   constructor(recorder) {
@@ -7,22 +9,26 @@ export class Deeds {
   }
 
   reset() {
-    this.seen = new Set();
+    this.seen = {};
     this.last = {};
   }
 
-  /** Records it; false if the same was recorded for the same question before. */
+  /** Records it, once for a question; a mark that took another's place is recorded again, so that the last one counts. */
   did(kind, entryId, question) {
-    const name = [kind, entryId, question].join('|');
-    if (kind !== 'displayed' && kind !== 'chosen') {
+    if (this.isNew(kind, entryId, question)) {
+      this.recorder.happened(kind, entryId, question);
+    }
+  }
+
+  isNew(kind, entryId, question) {
+    const isMark = MARKS.includes(kind);
+    const name = [isMark ? 'mark' : kind, entryId, question].join('|');
+    const before = this.seen[name];
+    this.seen[name] = kind;
+    if (isMark) {
       this.last[entryId] = kind;
     }
-    if (this.seen.has(name)) {
-      return false;
-    }
-    this.seen.add(name);
-    this.recorder.happened(kind, entryId, question);
-    return true;
+    return before !== kind;
   }
 
   /** The mark that an entry bears. */
@@ -33,12 +39,7 @@ export class Deeds {
   /** Takes over what was done before the page was opened again. */
   resume(events) {
     this.reset();
-    events.forEach(({ kind, entry_id: entryId, question }) => {
-      this.seen.add([kind, entryId, question].join('|'));
-      if (kind !== 'displayed' && kind !== 'chosen') {
-        this.last[entryId] = kind;
-      }
-    });
+    events.forEach(({ kind, entry_id: entryId, question }) => this.isNew(kind, entryId, question));
   }
 }
 

@@ -24,18 +24,21 @@ function remember(id) {
   }
 }
 
-class NoCallError extends Error {}
+class CallOverError extends Error {}
 
 export class Lookup {
-  /** `callId()` gives the id of the call that runs, begun if there was none; null while an earlier one is offered. */
-  constructor(address, panel, callId) {
-    Object.assign(this, { address, panel, callId });
+  /**
+   * `begin()` gives the id of the call that runs, begun if there was none, or null: then `isOffering()` tells whether an
+   * earlier one waits for a decision. `isCurrent(id)` tells whether that call still runs: a reply to another is dropped.
+   */
+  constructor(address, panel, { begin, isCurrent, isOffering }) {
+    Object.assign(this, { address, panel, begin, isCurrent, isOffering });
     this.form = panel.querySelector('.js-lookup');
     this.code = panel.querySelector('.js-code');
     this.found = panel.querySelector('.js-case');
     this.say = sayer(panel.querySelector('.js-case-status'));
-    this.form.addEventListener('submit', (event) => this.tried(event, () => this.send()));
-    this.code.addEventListener('submit', (event) => this.tried(event, () => this.check()));
+    this.form.addEventListener('submit', (event) => this.submitted(event, (id) => this.send(id)));
+    this.code.addEventListener('submit', (event) => this.submitted(event, (id) => this.check(id)));
   }
 
   reset(city) {
@@ -51,18 +54,23 @@ export class Lookup {
     this.form.elements.city.value = city;
   }
 
-  async send() {
+  async send(id) {
     const { number, city, reason } = this.form.elements;
     this.found.textContent = '';
-    await this.ask('POST', '/verification', { number: number.value.trim(), city: city.value, reason: reason.value });
-    this.code.hidden = false;
-    this.say('sent');
+    await this.ask(id, 'POST', '/verification', { number: number.value.trim(), city: city.value, reason: reason.value });
+    this.expectCode();
     this.code.elements.code.focus();
   }
 
-  async check() {
+  expectCode() {
+    this.code.hidden = false;
+    this.say('sent');
+  }
+
+  async check(id) {
     const field = this.code.elements.code;
-    const { verified, tries_left: tries, locked } = await this.ask('POST', '/verification/code', { code: field.value.trim() });
+    const typed = { code: field.value.trim() };
+    const { verified, tries_left: tries, locked } = await this.ask(id, 'POST', '/verification/code', typed);
     field.value = '';
     if (!verified) {
       this.code.hidden = locked;
@@ -70,21 +78,24 @@ export class Lookup {
       return;
     }
     this.code.hidden = true;
-    this.show(await this.ask('GET', '/case'));
-    remember(await this.callId());
-    this.say('verified');
+    remember(id);
+    await this.showCase(id);
   }
 
-  /** Shows the case again of a call that is gone on with, if its caller was verified in this browser. */
-  async resume(id) {
-    if (recall() === id) {
-      try {
-        this.show(await this.ask('GET', '/case'));
-        this.say('verified');
-      } catch (error) {
-        this.failed(error);
-      }
+  /** Of a call that is gone on with: the case, if its caller was verified in this browser, or the field for a code sent. */
+  resume(id) {
+    this.attempt(id, () => (recall() === id ? this.showCase(id) : this.resumeCode(id)));
+  }
+
+  async resumeCode(id) {
+    if ((await this.ask(id, 'GET', '/verification')).expected) {
+      this.expectCode();
     }
+  }
+
+  async showCase(id) {
+    this.show(await this.ask(id, 'GET', '/case'));
+    this.say('verified');
   }
 
   show({ application, spoken }) {
@@ -95,28 +106,37 @@ export class Lookup {
     this.found.appendChild(new CaseCard({ application }).render());
   }
 
-  async ask(method, path, body) {
-    const id = await this.callId();
-    if (!id) {
-      throw new NoCallError();
+  async ask(id, method, path, body) {
+    const reply = await call(method, `${this.address}/${id}${path}`, body);
+    if (!this.isCurrent(id)) {
+      throw new CallOverError();
     }
-    return call(method, `${this.address}/${id}${path}`, body);
+    return reply;
   }
 
-  async tried(event, act) {
+  async submitted(event, act) {
     event.preventDefault();
     this.say('working');
+    const id = await this.begin();
+    if (id) {
+      await this.attempt(id, () => act(id));
+    } else {
+      this.say(this.isOffering() ? 'offered' : '');
+    }
+  }
+
+  async attempt(id, act) {
     try {
       await act();
     } catch (error) {
-      this.failed(error);
+      if (this.isCurrent(id)) {
+        this.failed(error);
+      }
     }
   }
 
   failed(error) {
-    if (error instanceof NoCallError) {
-      this.say('offered');
-    } else if (error.message && error.status) {
+    if (error.message && error.status) {
       this.panel.querySelector('.js-case-status').textContent = error.message;
     } else {
       this.say(error.status ? 'down' : 'network');

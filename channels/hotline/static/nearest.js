@@ -80,6 +80,11 @@ export class Nearest {
     this.select(Math.max(kept, 0), false);
   }
 
+  /** Tells, also to a screen reader, that others may come in a moment. */
+  wait(is) {
+    this.list.setAttribute('aria-busy', String(is));
+  }
+
   mark(doneOf) {
     this.found.forEach((one, i) => this.places[i].done(doneOf(one.entry.id)));
   }

@@ -28,8 +28,30 @@ function eventsBody(events) {
   return { events: events.map(bodyOf) };
 }
 
+/** Calls `done()` once a request was taken or refused: only what may succeed later is sent again. */
+async function once(request, done) {
+  try {
+    const reply = await request;
+    done();
+    return reply;
+  } catch (error) {
+    if (!error.passes) {
+      done();
+    }
+    throw error;
+  }
+}
+
+/** Takes out of a patch what was sent and has not changed since. */
+function leaveOut(patch, sent) {
+  Object.keys(sent).filter((name) => patch[name] === sent[name]).forEach((name) => { delete patch[name]; });
+}
+
 export class Recorder {
-  /** `heard` is told: `card(call, patch)`, `state(name)`, `escalated(reply)`, `ended(id)`, `otherOpen()`, `refused(message)`. */
+  /**
+   * `heard` is told: `card(call, patch)`, `state(name)`, `escalated(reply)`, `ended(id)`, `refused(message)`; and `lost()`
+   * when the server does not have the call that runs, `otherOpen()` when it has another one open.
+   */
   constructor(address, heard) {
     Object.assign(this, { address, heard });
     this.drafts = [];
@@ -37,6 +59,7 @@ export class Recorder {
     this.current = null;
     this.failures = 0;
     this.timer = null;
+    this.due = Infinity;
     this.isBusy = false;
     this.isOffering = false;
   }
@@ -46,16 +69,16 @@ export class Recorder {
   }
 
   /** Begins a call if there is none. While an earlier one waits for a decision, what happens is held back. */
-  touch(place) {
+  touch(place, note) {
     if (!this.current && !this.isOffering) {
-      this.take(draftOf(newId(), false, place));
+      this.take(draftOf(newId(), false, place), note ? { note } : {});
     }
   }
 
   /** Goes on with a call that the server has. */
-  resume(id) {
+  resume(id, patch) {
     this.isOffering = false;
-    this.take(draftOf(id, true, {}));
+    this.take(draftOf(id, true, {}), patch);
   }
 
   /** Ends a call that the server has, without going on with it. */
@@ -65,8 +88,9 @@ export class Recorder {
     this.soon(0);
   }
 
-  take(draft) {
+  take(draft, patch) {
     this.current = draft;
+    draft.patch = patch;
     draft.events = this.held;
     this.held = [];
     this.drafts.push(draft);
@@ -104,24 +128,34 @@ export class Recorder {
     this.soon(0);
   }
 
-  /** The call's id once the server has it. */
+  isCurrent(id) {
+    return Boolean(this.current) && this.current.id === id;
+  }
+
+  /** The call's id once the server has it; null if there is no call, or it is over by then. */
   async created() {
     const draft = this.current;
     while (draft && !draft.created && this.current === draft) {
       await new Promise((resolve) => { setTimeout(resolve, 50); });
     }
-    return draft ? draft.id : null;
+    return draft && this.current === draft ? draft.id : null;
   }
 
+  /** Sends within `wait` milliseconds: what comes meanwhile, such as the next letter, does not put it off. */
   soon(wait) {
     if (this.isPending) {
       this.heard.state(this.failures ? 'retrying' : 'saving');
     }
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.sync(), wait);
+    const due = Date.now() + wait;
+    if (due < this.due) {
+      this.due = due;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.sync(), wait);
+    }
   }
 
   async sync() {
+    this.due = Infinity;
     if (this.isBusy) {
       this.soon(100);
       return;
@@ -149,30 +183,29 @@ export class Recorder {
       this.heard.card(await call('POST', this.address, Object.assign({ id: draft.id }, draft.place), options));
       draft.created = true;
     } else if (Object.keys(draft.patch).length) {
-      await this.sendPatch(draft, address, options);
+      const patch = Object.assign({}, draft.patch);
+      this.heard.card(await once(call('PATCH', address, patch, options), () => leaveOut(draft.patch, patch)), patch);
     } else if (draft.events.length) {
       const sent = draft.events.slice(0, AT_ONCE);
-      const card = await call('POST', `${address}/events`, eventsBody(sent), options);
-      draft.events = draft.events.slice(sent.length);
-      this.heard.card(card);
+      const done = () => { draft.events = draft.events.slice(sent.length); };
+      this.heard.card(await once(call('POST', `${address}/events`, eventsBody(sent), options), done));
     } else if (draft.escalate) {
-      this.heard.escalated(await call('POST', `${address}/escalate`, null, options));
-      draft.escalate = false;
+      await this.sendEscalation(draft, address, options);
     } else {
-      await call('POST', `${address}/end`, { result: draft.result }, options);
-      draft.result = null;
+      await once(call('POST', `${address}/end`, { result: draft.result }, options), () => { draft.result = null; });
       this.heard.ended(draft.id);
     }
   }
 
-  async sendPatch(draft, address, options) {
-    const patch = draft.patch;
-    draft.patch = {};
+  /** That the school teams can't have a call says nothing against the call. */
+  async sendEscalation(draft, address, options) {
     try {
-      this.heard.card(await call('PATCH', address, patch, options), patch);
+      this.heard.escalated(await once(call('POST', `${address}/escalate`, null, options), () => { draft.escalate = false; }));
     } catch (error) {
-      draft.patch = Object.assign(patch, draft.patch);
-      throw error;
+      if (error.passes) {
+        throw error;
+      }
+      this.heard.refused(error.message);
     }
   }
 
@@ -184,14 +217,24 @@ export class Recorder {
       this.failures += 1;
       return;
     }
-    this.drafts = this.drafts.filter((one) => one !== draft);
-    this.current = this.current === draft ? null : this.current;
     if (error.code === 'call_open') {
       this.held = draft.events.concat(this.held);
+      this.drop(draft);
       this.heard.otherOpen();
-    } else {
-      this.heard.refused(error.message);
-      this.soon(0);
+      return;
+    }
+    if (!draft.created || error.status === 404 || error.code === 'call_closed') {
+      this.drop(draft);
+    }
+    this.heard.refused(error.message);
+    this.soon(0);
+  }
+
+  drop(draft) {
+    this.drafts = this.drafts.filter((one) => one !== draft);
+    if (this.current === draft) {
+      this.current = null;
+      this.heard.lost();
     }
   }
 

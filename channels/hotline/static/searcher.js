@@ -5,9 +5,10 @@ import { call } from './api.js';
 const RETRY_MS = 1000;
 
 export class Searcher {
-  /** `onFound(text, found)` and `onFailed()` are called for the newest request only. */
-  constructor(address, pause, onFound, onFailed) {
-    Object.assign(this, { address, pause, onFound, onFailed });
+  /** `onFound(text, found)` and `onFailed(error)` are called for the newest request only, `onWaiting(is)` before both. */
+  constructor(address, pause, { onWaiting, onFound, onFailed }) {
+    Object.assign(this, { address, pause, onWaiting, onFound, onFailed });
+    this.isWaiting = false;
     this.number = 0;
     this.timer = null;
     this.stop = null;
@@ -15,12 +16,24 @@ export class Searcher {
 
   /** Asks after the pause; each further call begins the pause anew. */
   ask(text, place, pause) {
+    this.wait(true);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.send(text, place), pause === undefined ? this.pause : pause);
   }
 
+  /** From a word's first change until its reply, what is shown belongs to older words. */
+  wait(is) {
+    this.isWaiting = is;
+    this.onWaiting(is);
+  }
+
   /** Wants nothing any more. */
   forget() {
+    this.abort();
+    this.wait(false);
+  }
+
+  abort() {
     clearTimeout(this.timer);
     this.number += 1;
     if (this.stop) {
@@ -29,7 +42,7 @@ export class Searcher {
   }
 
   async send(text, place) {
-    this.forget();
+    this.abort();
     const number = this.number;
     const query = new URLSearchParams({ q: text, limit: '3' });
     Object.keys(place).filter((name) => place[name]).forEach((name) => query.set(name, place[name]));
@@ -37,6 +50,7 @@ export class Searcher {
     try {
       const found = await call('GET', `${this.address}?${query}`, null, { signal: this.stop.signal });
       if (number === this.number) {
+        this.wait(false);
         this.onFound(text, found);
       }
     } catch (error) {

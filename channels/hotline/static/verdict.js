@@ -1,7 +1,7 @@
 // What the suggestions come to, seen and spoken: whether one fits, which, and what to do if none does.
 
 import { phrase } from './template.js';
-import { word } from './words.js';
+import { sayer, word } from './words.js';
 
 const SETTLED_MS = 900;
 
@@ -15,10 +15,18 @@ function stateOf(found) {
   return found.suggestions[0].fit === 'likely' ? 'likely' : 'none';
 }
 
+function nameOf(error) {
+  if (error.signedOut) {
+    return 'signedOut';
+  }
+  return error.status ? 'busy' : 'network';
+}
+
 export class Verdict {
   /** `onSettled()` is called once the suggestions have stood still for a while. */
   constructor(node, live, onSettled) {
     Object.assign(this, { node, live, onSettled });
+    this.sayFailure = sayer(node.querySelector('.js-failure'));
     this.timer = null;
     this.told = '';
   }
@@ -37,16 +45,16 @@ export class Verdict {
     }
   }
 
-  fail() {
+  fail(error) {
     this.node.dataset.state = 'failed';
-    this.node.querySelector('.js-failure').textContent = this.node.dataset.network;
+    this.sayFailure(nameOf(error));
   }
 
   /** Says it to a screen reader: not at every keystroke, and nothing twice in a row. */
   settle(found, state) {
     const first = found.suggestions[0];
     const words = { count: found.suggestions.length, question: first.entry.question, fit: word('fit', first.fit) };
-    const text = phrase(state === 'none' ? this.live.dataset.none : this.live.dataset.text, words);
+    const text = phrase(this.live.dataset[state], words);
     if (text !== this.told) {
       this.told = text;
       this.live.textContent = text;
