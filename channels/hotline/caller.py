@@ -27,6 +27,8 @@ from hotline.verification import Verification, VerificationError, code_to_show
 from staff.roles import Staff
 
 log = logging.getLogger(__name__)
+IN_A_TICKET = ("child", "school")
+"""What a hand-over takes from an application, as the audit log names it."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,31 @@ class Caller:
         card = application_card(self.desk, found)
         await self._audit(city, state.reason, "card", found.id, *ON_A_CARD)
         return card
+
+    async def to_hand_over(self, wanted: City | None) -> Application | None:
+        """Return the application in a city for which the caller is verified, for the school teams' ticket.
+
+        None if they are not verified there, or while the backend gives no answer: a hand-over does not wait for it.
+        """
+        call = self.desk.store.call
+        try:
+            state = await call(self._lookups.state, self.call_id, self.staff.id)
+            code = code_to_show(state)
+        except VerificationError:
+            return None
+        city = cast("City", state.city)
+        if city != wanted:
+            return None
+        try:
+            found = await self.desk.backend.application_verified(code, city)
+        except EnrollmentError as error:
+            _log(error)
+            await self._audit(city, state.reason, "unavailable")
+            return None
+        if found is None or not self._covers(found):
+            return None
+        await self._audit(city, state.reason, "handed_over", found.id, *IN_A_TICKET)
+        return found
 
     @property
     def _lookups(self) -> Lookups:

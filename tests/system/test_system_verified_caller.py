@@ -142,6 +142,26 @@ class TestVerified:
         caller.check(last_code(service, PHONES["QD2026-0512-0002"]))
         assert caller.case().json()["application"]["id"] == "QD2026-0512-0002"
 
+    def test_handed_over_the_call_reaches_the_school_of_the_case(self, service: Service, agent: AnAgent) -> None:
+        caller = agent()
+        caller.verify("QD2026-0510-0001")
+        shown = caller.case().json()["application"]
+        caller.http.patch(f"/api/v1/calls/{caller.call}", json={"city": "qingdao"})
+        handed = caller.http.post(f"/api/v1/calls/{caller.call}/escalate").json()["ticket"]
+        assert (handed["level"], handed["school"]) == ("school", shown["school"])
+        assert handed["district"]
+        ticket = caller.http.get(f"/api/v1/tickets/{handed['id']}").json()
+        assert shown["child"] in ticket["messages"][0]["text"]
+        assert audited(service, caller.call)[-1]["shown"] == "handed_over child school"
+
+    def test_a_call_about_the_other_city_takes_nothing_from_the_case(self, service: Service, agent: AnAgent) -> None:
+        caller = agent()
+        caller.verify("QD2026-0509-0001")
+        caller.http.patch(f"/api/v1/calls/{caller.call}", json={"city": "chongqing"})
+        handed = caller.http.post(f"/api/v1/calls/{caller.call}/escalate").json()["ticket"]
+        assert (handed["city"], handed["district"], handed["school"]) == ("chongqing", None, None)
+        assert steps(service, caller.call) == ["code_sent", "code_right"]
+
     def test_with_the_call_it_ends(self, agent: AnAgent) -> None:
         caller = agent()
         caller.verify("QD2026-0502-0001")

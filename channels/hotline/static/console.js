@@ -3,6 +3,7 @@
 import { Answers } from './answers.js';
 import { call } from './api.js';
 import { CallPanel, duration, showAsked } from './call_panel.js';
+import { since } from './dates.js';
 import { resultOf } from './deeds.js';
 import { isComposing, isLetter } from './keys.js';
 import { Lookup } from './lookup.js';
@@ -22,6 +23,7 @@ export class Console {
     this.calls = calls;
     this.box = part('question');
     this.ended = null;
+    this.ticket = null;
     this.say = sayer(part('status'));
     this.place = new PlaceForm(part('place'), (value) => this.placeChanged(value));
     this.recorder = new Recorder(calls, this.hearing());
@@ -33,7 +35,7 @@ export class Console {
     });
     this.answers = new Answers(part, desk.dataset, this.recorder, { touch: () => this.touch(), say: this.say });
     const labelOf = (result) => this.panel.labelOf(result);
-    this.today = new Today(calls, desk.querySelector('#panel-today'), labelOf, () => this.place.value);
+    this.today = new Today(calls, desk.querySelector('#panel-today'), labelOf);
     this.lookup = new Lookup(calls, desk.querySelector('#panel-case'), () => this.callId());
     this.listen();
   }
@@ -42,7 +44,7 @@ export class Console {
     return {
       state: (name) => this.panel.showSaved(name),
       card: (card, patch) => this.heardCard(card, patch),
-      escalated: ({ ticket }) => this.say(ticket ? 'escalated' : 'marked', { ticket }),
+      escalated: (reply) => this.heardTicket(reply),
       ended: () => this.today.load(),
       otherOpen: () => this.open(),
       refused: (message) => this.say('refused', { message }),
@@ -171,13 +173,26 @@ export class Console {
   escalate() {
     const { current } = this.recorder;
     if (current) {
-      this.panel.propose('escalated');
-    }
-    if (current || this.ended) {
-      this.recorder.escalate(current ? current.id : this.ended.id, current || this.ended.city ? {} : this.place.value);
+      this.answers.displayed();
+      if (this.handOver(current.id, this.place.whole, this.box.value.trim())) {
+        this.panel.propose('escalated');
+      }
+    } else if (this.ended) {
+      const { id, place } = this.ended;
+      this.handOver(id, place.city ? place : this.place.whole, '');
     } else {
       this.say('untouched');
     }
+  }
+
+  /** Hands a call over; false, with the reason said, if nobody could get it. */
+  handOver(id, { city, district, school }, question) {
+    if (!city || (school && !district)) {
+      this.say(city ? 'needsDistrict' : 'needsCity');
+      return false;
+    }
+    this.recorder.escalate(id, { city, district }, { question, school });
+    return true;
   }
 
   /** Ends this call; the page is ready for the next one. */
@@ -188,10 +203,14 @@ export class Console {
       return;
     }
     const { result, seconds } = this.panel;
+    const isUnsent = result === 'escalated' && !this.ticket && !current.escalate;
     this.answers.displayed();
-    this.ended = { id: current.id, city: this.place.value.city };
+    this.ended = { id: current.id, place: this.place.whole };
     this.recorder.end(result);
-    this.say('ended', { result: this.panel.labelOf(result), time: duration(seconds) });
+    this.say(this.ticket ? 'endedTicket' : isUnsent ? 'endedUnsent' : 'ended', {
+      result: this.panel.labelOf(result), time: duration(seconds), ticket: this.ticket,
+    });
+    this.ticket = null;
     this.box.value = '';
     this.answers.reset();
     this.panel.reset();
@@ -202,6 +221,7 @@ export class Console {
   }
 
   resume(left) {
+    this.ticket = left.ticket;
     this.recorder.resume(left.id);
     this.answers.deeds.resume(left.events);
     this.panel.resume(left, resultOf(left));
@@ -218,9 +238,15 @@ export class Console {
     this.box.focus();
   }
 
+  heardTicket({ call: card, ticket }) {
+    this.heardCard(card);
+    this.say('escalated', { ticket: ticket.number, team: ticket.team, due: since(ticket.due_at) });
+  }
+
   heardCard(card, patch) {
     const { current } = this.recorder;
     if (current && current.id === card.id) {
+      this.ticket = card.ticket;
       this.showAsked(card);
       if (patch && 'note' in patch) {
         this.panel.keptNote(patch.note, card.note);

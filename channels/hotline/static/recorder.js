@@ -14,7 +14,7 @@ export function newId() {
 }
 
 function draftOf(id, created, place) {
-  return { id, created, place, patch: {}, events: [], escalate: false, result: null };
+  return { id, created, place, patch: {}, events: [], escalate: null, result: null };
 }
 
 function isPending(draft) {
@@ -86,15 +86,18 @@ export class Recorder {
     }
   }
 
-  /** Hands a call to the school teams, also one that has ended: then with the caller's place, if it was told since. */
-  escalate(id, place) {
+  /**
+   * Hands a call to the school teams, also one that has ended, with the caller's `place`, which may be told only since.
+   * `words`: the question in the box and the school.
+   */
+  escalate(id, place, words) {
     let draft = this.drafts.find((one) => one.id === id);
     if (!draft) {
       draft = draftOf(id, true, {});
       this.drafts.push(draft);
     }
     Object.assign(draft.patch, place.city ? place : {});
-    draft.escalate = true;
+    draft.escalate = words;
     this.soon(0);
   }
 
@@ -156,8 +159,10 @@ export class Recorder {
       draft.events = draft.events.slice(sent.length);
       this.heard.card(card);
     } else if (draft.escalate) {
-      this.heard.escalated(await call('POST', `${address}/escalate`, null, options));
-      draft.escalate = false;
+      const words = draft.escalate;
+      const reply = await call('POST', `${address}/escalate`, words, options);
+      draft.escalate = draft.escalate === words ? null : draft.escalate; // the key may have been pressed again
+      this.heard.escalated(reply);
     } else {
       await call('POST', `${address}/end`, { result: draft.result }, options);
       draft.result = null;
