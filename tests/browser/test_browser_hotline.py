@@ -341,7 +341,7 @@ class TestKeys:
             reached.append(here)
         names = [name for name, _, _ in reached]
         assert [name for name, visible, _ in reached if not visible] == []
-        assert names[:3] == ["city", "district", "question"]
+        assert names[:4] == ["city", "district", "school", "question"]
         assert {"note", "tab-asked", "result"} <= set(names)
         columns = [column for _, _, column in reached]
         assert columns == sorted(columns), names
@@ -517,7 +517,7 @@ class TestCalls:
         expect(line).to_contain_text("户口本要传哪几页")
         line.locator("summary").click()
         line.locator("textarea").fill("已回电")
-        line.locator("select").select_option("called_back")
+        line.locator("[name=result]").select_option("called_back")
         line.get_by_role("button", name="保存更正").click()
         eventually(lambda: (agents.last_call()["note"], agents.last_call()["result"]) == ("已回电", "called_back"))
         expect(page.locator(".js-today-status")).to_have_text("已更正")
