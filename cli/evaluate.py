@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
 
-from core.errors import HelpdeskError
+from core.errors import HelpdeskError, ModelMissingError
 from core.settings import Settings, settings
 from evaluation.baselines import Baseline, run_baselines
 from evaluation.compare import Comparison, compare
@@ -21,7 +21,11 @@ from evaluation.questions import DEVELOPMENT, Question, QuestionSetError, load_q
 from evaluation.report import write_report
 from evaluation.results import Result, ResultError, branch_labels, config_of, load_result, make_result
 from evaluation.run import Manners, ask_all
+from evaluation.suggesting import suggestion_figures
 from knowledge.loader import Knowledge, load_knowledge
+
+if TYPE_CHECKING:
+    from retrieval.retriever import Retriever
 
 FLOOR_MISSED, UNUSABLE, NO_SERVICE = 1, 2, 3
 
@@ -51,9 +55,12 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
         questions = load_questions(file, knowledge.entries)
         earlier = load_result(against) if against else None
         result = _result(questions, knowledge, url, at_once)
+        retriever = _retriever(knowledge) if report or baselines else None
+        if retriever:
+            result.figures["suggestions"] = suggestion_figures(questions, retriever)
         checked = check_floors(result, load_floors())
         comparison = compare(earlier, result) if earlier else None
-        compared = _baselines(questions, knowledge) if baselines else []
+        compared = _baselines(questions, knowledge, retriever) if retriever and baselines else []
         if report:
             peers = _peers(file, questions, knowledge) if baselines else None
             page = write_report(result, report, checked, compared, comparison, peers=peers)
@@ -104,11 +111,19 @@ def _result(questions: Sequence[Question], knowledge: Knowledge, url: str | None
     return make_result(questions, replies, branch_labels(knowledge), run)
 
 
-def _baselines(questions: Sequence[Question], knowledge: Knowledge) -> list[Baseline]:
+def _retriever(knowledge: Knowledge) -> Retriever | None:
+    """Return this installation's retrieval, or None where it is not trained, as when another service is asked."""
     from retrieval.retriever import load_retriever
 
+    try:
+        return load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
+    except ModelMissingError as error:
+        typer.echo(f"without figures of suggestions: {error}", err=True)
+        return None
+
+
+def _baselines(questions: Sequence[Question], knowledge: Knowledge, retriever: Retriever) -> list[Baseline]:
     typer.echo("training the simpler methods", err=True)
-    retriever = load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
     return run_baselines(knowledge, questions, retriever)
 
 
