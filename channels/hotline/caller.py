@@ -137,6 +137,7 @@ class Caller:
             await self._audit(city, state.reason, "unavailable")
             return None
         if found is None or not self._covers(found):
+            await self._audit(city, state.reason, "none")
             return None
         await self._audit(city, state.reason, "handed_over", found.id, *IN_A_TICKET)
         return found
