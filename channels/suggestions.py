@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Response
 from pydantic_core import to_json
@@ -22,6 +22,7 @@ from hotline.marks import marks, words_of
 from hotline.spoken import spoken_lines
 from knowledge.entry import Document, Entry
 from retrieval.judge import Candidate, Judgement, Thresholds
+from retrieval.retriever import Retriever
 
 _ENDS = " \t\n?？。.!！~～…"
 """What closes a sentence; the agent types it last, and nothing on the screen moves for it."""
@@ -48,6 +49,13 @@ class Asked:
     district: str | None
 
 
+class Near(NamedTuple):
+    """An entry that may be meant, and the judgement on its city's entries."""
+
+    candidate: Candidate
+    judgement: Judgement
+
+
 class Shelf:
     """Makes suggestions of candidates."""
 
@@ -57,13 +65,12 @@ class Shelf:
 
     def suggest(self, q: str, cities: Sequence[City], district: str | None, limit: int) -> dict[str, Any]:
         """Return the nearest entries of the cities, best first, and whether any is good enough."""
-        words = q.rstrip(_ENDS) or q
-        judgements = [self._desk.retriever.search(words, city) for city in cities]
-        found = sorted(((c, j) for j in judgements for c in j.candidates), key=lambda one: -one[0].confidence)
+        judgements = search(self._desk.retriever, q, cities)
+        found = nearest(judgements)
         asked = Asked(judgements[0].text, words_of(judgements[0].text), district)
         return {
             "answerable": any(judgement.decision == "answer" for judgement in judgements),
-            "suggestions": [self._one(candidate, judgement, asked) for candidate, judgement in found[:limit]],
+            "suggestions": [self._one(one.candidate, one.judgement, asked) for one in found[:limit]],
         }
 
     def _one(self, candidate: Candidate, judgement: Judgement, asked: Asked) -> dict[str, Any]:
@@ -79,6 +86,18 @@ class Shelf:
             "marks": {"question": marks(asked.words, shelved.question), "answer": marks(asked.words, shelved.answer)},
             "spoken": shelved.spoken,
         }
+
+
+def search(retriever: Retriever, q: str, cities: Sequence[City]) -> list[Judgement]:
+    """Return the judgement on each city's entries for what was typed."""
+    words = q.rstrip(_ENDS) or q
+    return [retriever.search(words, city) for city in cities]
+
+
+def nearest(judgements: Sequence[Judgement]) -> list[Near]:
+    """Return the entries in the order in which they are suggested."""
+    found = [Near(candidate, judgement) for judgement in judgements for candidate in judgement.candidates]
+    return sorted(found, key=lambda one: -one.candidate.confidence)
 
 
 def fit_of(candidate: Candidate, judgement: Judgement, thresholds: Thresholds) -> Fit:

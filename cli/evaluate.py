@@ -22,6 +22,7 @@ from evaluation.questions import DEVELOPMENT, SETS, Question, QuestionSetError, 
 from evaluation.report import RESULT, misses, write_report
 from evaluation.results import Result, ResultError, branch_labels, config_of, load_result, make_result
 from evaluation.run import Manners, ask_all
+from evaluation.suggesting import suggestion_figures
 from knowledge.loader import Knowledge, load_knowledge
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def evaluate(  # noqa: PLR0917 - typer passes options by name
         retriever = _retriever(knowledge) if report or baselines else None
         if retriever:
             result.figures.update(reading_figures(questions, retriever))
+            result.figures["suggestions"] = suggestion_figures(questions, retriever)
         checked = check_floors(result, load_floors(), needed=_is_development(file))
         comparison = compare(earlier, result) if earlier else None
         compared = _baselines(questions, knowledge, retriever) if baselines else []
@@ -132,7 +134,7 @@ def _retriever(knowledge: Knowledge) -> Retriever | None:
     try:
         return load_retriever(settings().var_dir / "retrieval", knowledge, settings().encoder_folder)
     except ModelMissingError as error:
-        typer.echo(f"without candidates and figures of normalising: {error}", err=True)
+        typer.echo(f"without candidates and figures of normalising and suggestions: {error}", err=True)
         return None
 
 

@@ -180,6 +180,13 @@ class TicketDesk:
             row = connection.execute(mine).one_or_none()
         return ticket_of(row) if row else None
 
+    def numbers_of(self, keys: Sequence[str], by: Actor) -> dict[str, str]:
+        """Return the numbers of the tickets that somebody has made with drafts' keys, by key."""
+        mine = select(TICKETS.c.client_key, TICKETS.c.number).where(TICKETS.c.created_by == by.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(mine.where(TICKETS.c.client_key.in_(keys))).all() if keys else []
+        return {row.client_key: row.number for row in rows}
+
     def unsettled(self, conversation_id: str) -> Ticket | None:
         """Return the conversation's newest ticket that is not settled, or None."""
         mine = (TICKETS.c.conversation_id == conversation_id) & TICKETS.c.settled_at.is_(None)
@@ -241,6 +248,22 @@ class TicketDesk:
             why = self.book.levels.reasons["reopened"] if ticket.settled_at else ""
             command = Command("reopen" if ticket.settled_at else "add", ticket.version, text=text, why=why)
             return self._moved(connection, ticket, command, parent, clock.now())
+
+    def supplement(self, ticket_id: str, parts: Sequence[str], by: Actor) -> Ticket:
+        """Add as one note those parts that no message of the ticket says yet, whatever version it meets.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+            IllegalTransitionError: the rules don't allow a note of theirs.
+        """
+        with self._engine.begin() as connection:
+            ticket = self._held(connection, ticket_id)
+            texts = connection.execute(select(MESSAGES.c.text).where(MESSAGES.c.ticket_id == ticket_id)).scalars()
+            said = "\n".join(texts)
+            news = "\n".join(part for part in parts if mask_personal_data(part) not in said)
+            if not news:
+                return ticket
+            return self._moved(connection, ticket, Command("note", ticket.version, text=news), by, clock.now())
 
     def open_to_files(self, conversation_id: str, ticket_id: str | None = None) -> Ticket:
         """Return the conversation's ticket that its parent may add files to now: the named one, else the newest.

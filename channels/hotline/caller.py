@@ -8,6 +8,8 @@ nothing is shown.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,11 +25,13 @@ from core.scope import City
 from enrollment.errors import EnrollmentError
 from enrollment.models import Application
 from hotline import verification as rules
-from hotline.lookups import Lookups
+from hotline.lookups import Lookups, NoSuchCallError
 from hotline.verification import Verification, VerificationError, code_to_show
 from staff.roles import Staff
 
 log = logging.getLogger(__name__)
+IN_A_TICKET = ("child", "school")
+"""What a hand-over takes from an application, as the audit log names it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Caller:
         """
         call, ids = self.desk.store.call, (self.call_id, self.staff.id)
         with told_plainly():
-            before = await call(self._lookups.begin_sending, *ids, reason, clock.now())
+            async with self._refused(city, reason, number):
+                before = await call(self._lookups.begin_sending, *ids, reason, clock.now())
         try:
             code = await self.desk.backend.send_code(number, city)
         except EnrollmentError as error:
@@ -74,7 +79,8 @@ class Caller:
         """
         call, ids = self.desk.store.call, (self.call_id, self.staff.id)
         with told_plainly():
-            state = await call(self._lookups.begin_checking, *ids)
+            async with self._refused():
+                state = await call(self._lookups.begin_checking, *ids)
         code, city = str(state.code), cast("City", state.city)
         try:
             right = await self.desk.backend.verify(code, typed)
@@ -82,6 +88,7 @@ class Caller:
         except EnrollmentError as error:
             _log(error)
             await call(self._lookups.not_checked, *ids)
+            await self._audit(city, state.reason, "unavailable")
             raise silence(error, "check") from error
         if right and found and self._covers(found):
             await self._audit(city, state.reason, "code_right", found.id)
@@ -100,8 +107,9 @@ class Caller:
             ApiError: there is nothing to show, or the backend gave no answer.
         """
         try:
-            state = await self.desk.store.call(self._lookups.state, self.call_id, self.staff.id)
-            code = code_to_show(state)
+            async with self._refused():
+                state = await self.desk.store.call(self._lookups.state, self.call_id, self.staff.id)
+                code = code_to_show(state)
         except VerificationError as error:
             raise nothing_to_show() from error
         city = cast("City", state.city)
@@ -109,12 +117,40 @@ class Caller:
             found = await self.desk.backend.application_verified(code, city)
         except EnrollmentError as error:
             _log(error)
+            await self._audit(city, state.reason, "unavailable")
             raise silence(error, "show") from error
         if found is None or not self._covers(found):
+            await self._audit(city, state.reason, "none")
             raise nothing_to_show()
         card = application_card(self.desk, found)
         await self._audit(city, state.reason, "card", found.id, *ON_A_CARD)
         return card
+
+    async def to_hand_over(self, wanted: City | None) -> Application | None:
+        """Return the application in a city for which the caller is verified, for the school teams' ticket.
+
+        None if they are not verified there, or while the backend gives no answer: a hand-over does not wait for it.
+        """
+        call = self.desk.store.call
+        try:
+            state = await call(self._lookups.state, self.call_id, self.staff.id)
+            code = code_to_show(state)
+        except VerificationError:
+            return None
+        city = cast("City", state.city)
+        if city != wanted:
+            return None
+        try:
+            found = await self.desk.backend.application_verified(code, city)
+        except EnrollmentError as error:
+            _log(error)
+            await self._audit(city, state.reason, "unavailable")
+            return None
+        if found is None or not self._covers(found):
+            await self._audit(city, state.reason, "none")
+            return None
+        await self._audit(city, state.reason, "handed_over", found.id, *IN_A_TICKET)
+        return found
 
     @property
     def _lookups(self) -> Lookups:
@@ -122,6 +158,22 @@ class Caller:
 
     def _covers(self, application: Application) -> bool:
         return self.staff.scope.covers(application.city, application.district, application.school)
+
+    @asynccontextmanager
+    async def _refused(
+        self, city: City | None = None, reason: str = "", number: str | None = None
+    ) -> AsyncIterator[None]:
+        """Record what the rules refuse; where the step itself names no city, it is about the last code sent."""
+        try:
+            yield
+        except NoSuchCallError:
+            raise
+        except VerificationError:
+            state = await self.desk.store.call(self._lookups.state, self.call_id, self.staff.id)
+            about = city or cast("City", state.city)
+            if about:  # else no case was ever asked for in this call
+                await self._audit(about, reason or state.reason, "refused", number)
+            raise
 
     async def _audit(self, city: City, reason: str, outcome: str, number: str | None = None, *shown: str) -> None:
         look = Look(

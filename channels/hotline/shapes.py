@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from channels.messages import PRINTABLE
+from channels.tickets.shapes import Line, TicketMade
 from core.scope import City
 from hotline.calls import Call, EventKind, Happened, Result
 
 NOTE_MAX = 4000
+_QUESTION_MAX = 500
 _MANY = 200
 _LONGEST_AGO = 24 * 60 * 60 * 1000
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _without_controls(text: str) -> str:
+    return _CONTROLS.sub("", text)
+
+
+Typed = Annotated[str, AfterValidator(_without_controls)]
+"""What an agent typed or pasted. Control characters are dropped: to refuse them would lose the words around them."""
 
 
 class _Body(BaseModel):
@@ -34,7 +46,7 @@ class CallChange(_Body):
 
     city: City | None = None
     district: str | None = Field(None, max_length=40, pattern=PRINTABLE)
-    note: str = Field("", max_length=NOTE_MAX)
+    note: Typed = Field("", max_length=NOTE_MAX)
 
 
 class HappenedBody(_Body):
@@ -43,7 +55,7 @@ class HappenedBody(_Body):
     key: str = Field(pattern=r"^[A-Za-z0-9-]{8,36}$")
     kind: EventKind
     entry_id: str = Field("", max_length=10)
-    question: str = Field(max_length=500)
+    question: Typed = Field(max_length=_QUESTION_MAX)
     ago_ms: int = Field(0, ge=0, le=_LONGEST_AGO)
 
     @model_validator(mode="after")
@@ -69,6 +81,13 @@ class EndBody(_Body):
     result: Result
 
 
+class HandOver(_Body):
+    """What the agent adds when handing a call over: what stands in the box, and the school if it was named."""
+
+    question: Typed = Field("", max_length=_QUESTION_MAX)
+    school: Line | None = Field(None, description="Needs the call's district.")
+
+
 class EventCard(BaseModel):
     """What happened with a suggestion, or what was asked: then `entry_id` is empty."""
 
@@ -79,7 +98,7 @@ class EventCard(BaseModel):
 
 
 class CallCard(BaseModel):
-    """A call; texts are masked, `seconds` counts until its end or until now."""
+    """A call; texts are masked, `seconds` counts until its end or until now; `ticket`: the number of what it became."""
 
     id: str
     city: City | None
@@ -90,13 +109,16 @@ class CallCard(BaseModel):
     ended_at: datetime | None
     seconds: int
     escalated_at: datetime | None
+    ticket: str | None
     questions: list[str]
     events: list[EventCard]
 
     @classmethod
-    def of(cls, call: Call) -> CallCard:
-        """Return the card of a call."""
-        return cls.model_validate(call, from_attributes=True)
+    def of(cls, call: Call, ticket: str | None) -> CallCard:
+        """Return the card of a call that became the ticket of this number, or none."""
+        facts = {name: getattr(call, name) for name in cls.model_fields if name not in ("ticket", "events")}
+        events = [EventCard.model_validate(one, from_attributes=True) for one in call.events]
+        return cls(**facts, ticket=ticket, events=events)
 
 
 class OpenCall(BaseModel):
@@ -113,7 +135,7 @@ class DayOfCalls(BaseModel):
 
 
 class Escalated(BaseModel):
-    """A call that is marked for the school teams; `ticket` is null as long as the caller's city is not known."""
+    """A call that is marked for the school teams, and its ticket: which team has it, and by when it answers."""
 
     call: CallCard
-    ticket: str | None
+    ticket: TicketMade

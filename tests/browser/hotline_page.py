@@ -86,6 +86,12 @@ class Agents:
         call: dict[str, Any] = self.api("GET", CALLS)["calls"][0]
         return call
 
+    def ticket_of(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Return the ticket that a call became."""
+        listed = self.api("GET", f"/api/v1/tickets?number={call['ticket']}")["tickets"]
+        ticket: dict[str, Any] = self.api("GET", f"/api/v1/tickets/{listed[0]['id']}")
+        return ticket
+
     def close(self) -> None:
         """Close all browsers and the call that is open."""
         for context in self.contexts:

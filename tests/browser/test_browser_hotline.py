@@ -22,6 +22,7 @@ from knowledge.loader import load_knowledge
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 ENTRIES = load_knowledge().entries
 PICTURES = ROOT / "docs/images"
+TOLD = re.compile(r"已转.+，工单号 \d{4}-\d{4}，预计.+前答复；之后记下的，再按 F8 补进工单")
 SUGGESTIONS = "**/api/v1/suggestions?*"
 FOCUSED = """() => {
   const node = document.activeElement;
@@ -330,7 +331,7 @@ class TestKeys:
             reached.append(here)
         names = [name for name, _, _ in reached]
         assert [name for name, visible, _ in reached if not visible] == []
-        assert names[:3] == ["city", "district", "question"]
+        assert names[:4] == ["city", "district", "school", "question"]
         assert {"note", "tab-asked", "result"} <= set(names)
         columns = [column for _, _, column in reached]
         assert columns == sorted(columns), names
@@ -424,14 +425,76 @@ class TestCalls:
             page.keyboard.press("Escape")
             eventually(lambda: agents.last_call()["ended_at"])
         page.keyboard.press("F8")
-        expect(page.locator(".js-status")).to_contain_text("请选定来电人的城市，再按 F8")
+        expect(page.locator(".js-status")).to_contain_text("请先在上方选定来电人的城市，再按 F8")
+        assert agents.last_call()["escalated_at"] is None
+        assert page.locator("[name=result][value=escalated]").is_checked() is False
         page.keyboard.press("Alt+0")
+        page.select_option("#district", "渝北区")
+        page.fill("#school", "实验小学")
+        page.focus(".js-question")
         page.keyboard.press("F8")
-        expect(page.locator(".js-status")).to_contain_text(re.compile(r"已转交，工单号 \d{4}-\d{4}"))
-        assert agents.last_call()["escalated_at"]
+        expect(page.locator(".js-status")).to_have_text(TOLD)
+        call = agents.last_call()
+        assert call["ticket"] in page.locator(".js-status").inner_text()
+        ticket = agents.ticket_of(call)
+        assert (ticket["level"], ticket["school"]) == ("school", "实验小学")
+        assert ticket["messages"][0]["text"] == "来电咨询：食堂好吃吗"
         if when == "during":
             page.keyboard.press("Escape")
+            expect(page.locator(".js-status")).to_contain_text(f"工单号 {call['ticket']}")
             eventually(lambda: agents.last_call()["result"] == "escalated")
+
+    def test_what_was_just_typed_and_noted_after_it_reaches_the_school(self, agents: Agents) -> None:
+        page = agents.open(may_log="Failed to load resource")
+        page.keyboard.press("Alt+0")
+        page.route(SUGGESTIONS, lambda route: route.abort())  # none come before the key
+        page.keyboard.type("食堂好吃吗")
+        page.keyboard.press("F8")
+        expect(page.locator(".js-status")).to_have_text(TOLD)
+        page.keyboard.press("F9")
+        page.keyboard.type("孩子过敏")
+        page.keyboard.press("Escape")
+        page.keyboard.press("F8")
+        said = ["来电咨询：食堂好吃吗", "坐席备注：孩子过敏"]
+        eventually(lambda: [one["text"] for one in agents.ticket_of(agents.last_call())["messages"]] == said)
+
+    def test_a_school_without_its_district_is_asked_for_it(self, agents: Agents) -> None:
+        page = agents.open()
+        page.keyboard.press("Alt+0")
+        page.keyboard.type("食堂好吃吗", delay=10)
+        eventually(agents.open_call)
+        page.fill("#school", "实验小学")
+        page.keyboard.press("F8")
+        expect(page.locator(".js-status")).to_contain_text("请一并选择区县")
+        assert agents.last_call()["escalated_at"] is None
+
+    def test_a_result_alone_hands_nothing_over_and_says_so(self, agents: Agents) -> None:
+        page = agents.open()
+        page.keyboard.type("食堂好吃吗", delay=10)
+        eventually(agents.open_call)
+        page.keyboard.press("Alt+2")
+        page.keyboard.press("Escape")
+        expect(page.locator(".js-status")).to_contain_text("还没有工单，请按 F8 转学校团队")
+
+    def test_a_call_of_the_day_is_handed_over_to_its_own_city(self, agents: Agents) -> None:
+        past = agents.api("POST", CALLS, district=None)
+        agents.api("POST", f"{CALLS}/{past['id']}/end", result="called_back")
+        page = agents.open()
+        page.keyboard.press("Alt+0")
+        page.keyboard.press("Alt+0")
+        page.keyboard.type("双胞胎怎么报名", delay=10)
+        running = eventually(agents.open_call)
+        page.keyboard.press("Alt+9")
+        line = page.locator(".past").nth(1)
+        line.locator("summary").click()
+        line.get_by_role("button", name="转学校团队").click()
+        expect(page.locator(".js-today-status")).to_contain_text("请先选定这通来电的城市")
+        line.get_by_label("城市").select_option("chongqing")
+        line.get_by_role("button", name="转学校团队").click()
+        expect(page.locator(".js-today-status")).to_contain_text(re.compile(r"工单号 \d{4}-\d{4}"))
+        expect(line).to_contain_text(re.compile(r"工单号 \d{4}-\d{4}"))
+        assert agents.api("GET", f"{CALLS}/{past['id']}")["city"] == "chongqing"
+        assert agents.api("GET", f"{CALLS}/{running['id']}")["city"] == "qingdao"
 
     def test_the_days_calls_are_found_again_corrected_and_handed_over(self, agents: Agents) -> None:
         page = agents.open()
@@ -444,14 +507,14 @@ class TestCalls:
         expect(line).to_contain_text("户口本要传哪几页")
         line.locator("summary").click()
         line.locator("textarea").fill("已回电")
-        line.locator("select").select_option("called_back")
+        line.locator("[name=result]").select_option("called_back")
         line.get_by_role("button", name="保存更正").click()
         eventually(lambda: (agents.last_call()["note"], agents.last_call()["result"]) == ("已回电", "called_back"))
         expect(page.locator(".js-today-status")).to_have_text("已更正")
         expect(line.locator("textarea")).to_have_value("已回电")  # it stays open
         line.get_by_role("button", name="转学校团队").click()
-        expect(page.locator(".js-today-status")).to_contain_text("请在左上选定来电人的城市")
-        page.keyboard.press("Alt+0")
+        expect(page.locator(".js-today-status")).to_contain_text("请先选定这通来电的城市")
+        line.get_by_label("城市").select_option("chongqing")
         line.get_by_role("button", name="转学校团队").click()
         expect(page.locator(".js-today-status")).to_contain_text(re.compile(r"工单号 \d{4}-\d{4}"))
         assert agents.last_call()["city"] == "chongqing"

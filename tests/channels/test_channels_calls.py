@@ -10,6 +10,7 @@ import httpx
 import pytest
 from desk_running import Service, running_app
 
+from channels.hotline.choices import ticket_words
 from channels.tokens import demo_staff_token
 
 pytestmark = pytest.mark.system
@@ -46,6 +47,22 @@ def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
 
 
+def handed_over(agent: httpx.Client, call: dict[str, Any], **more: str) -> dict[str, Any]:
+    response = agent.post(f"{CALLS}/{call['id']}/escalate", json=more or None)
+    assert response.status_code == 200, response.text
+    handed: dict[str, Any] = response.json()
+    return handed
+
+
+def ticket_of(agent: httpx.Client, handed: dict[str, Any]) -> dict[str, Any]:
+    ticket: dict[str, Any] = agent.get(f"/api/v1/tickets/{handed['ticket']['id']}").json()
+    return ticket
+
+
+def said(ticket: dict[str, Any]) -> list[str]:
+    return [message["text"] for message in ticket["messages"]]
+
+
 def an_event(kind: str = "told", **other: Any) -> dict[str, Any]:
     return {"key": str(uuid.uuid4()), "kind": kind, "entry_id": "cq-10", "question": "刷脸查不到孩子", **other}
 
@@ -73,27 +90,87 @@ def test_a_call_is_handed_over_as_one_ticket_with_what_was_asked_noted_and_answe
     address = f"{CALLS}/{call['id']}"
     agent.post(f"{address}/events", json={"events": [an_event("displayed"), an_event("told")]})
     agent.patch(address, json={"note": "家长说试了三次，回电13812345678"})
-    handed = agent.post(f"{address}/escalate").json()
+    handed = handed_over(agent, call)
     assert handed["call"]["escalated_at"] is not None
-    assert agent.post(f"{address}/escalate").json() == handed
-    listed = agent.get("/api/v1/tickets", params={"number": handed["ticket"]}).json()["tickets"]
-    ticket = agent.get(f"/api/v1/tickets/{listed[0]['id']}").json()
-    assert len(listed) == 1
-    assert ticket["messages"][0]["text"] == "来电咨询：刷脸查不到孩子\n坐席备注：家长说试了三次，回电[手机号]"
+    assert handed["ticket"]["team"]
+    assert handed["ticket"]["due_at"] > handed["ticket"]["created_at"]
+    again = handed_over(agent, call)
+    assert again["call"]["escalated_at"] == handed["call"]["escalated_at"]
+    assert (again["ticket"]["id"], again["ticket"]["version"]) == (handed["ticket"]["id"], handed["ticket"]["version"])
+    ticket = ticket_of(agent, handed)
+    assert said(ticket) == ["来电咨询：刷脸查不到孩子\n坐席备注：家长说试了三次，回电[手机号]"]
     assert (ticket["city"], ticket["district"], ticket["call_id"]) == ("chongqing", "渝北区", call["id"])
     assert ticket["entry_id"] == an_event("told")["entry_id"]
 
 
-def test_a_call_without_a_city_is_marked_and_gets_its_ticket_once_the_city_is_known(agent: httpx.Client) -> None:
+def test_a_call_without_a_city_is_neither_marked_nor_handed_over_until_the_city_is_known(agent: httpx.Client) -> None:
     call = started(agent)
     address = f"{CALLS}/{call['id']}"
-    handed = agent.post(f"{address}/escalate").json()
-    assert handed["ticket"] is None
-    assert handed["call"]["escalated_at"] is not None
+    assert error(agent.post(f"{address}/escalate")) == (409, "city_unknown")
+    unmarked = agent.get(address).json()
+    assert (unmarked["escalated_at"], unmarked["ticket"]) == (None, None)
     agent.patch(address, json={"city": "qingdao"})
-    again = agent.post(f"{address}/escalate").json()
-    assert again["ticket"]
-    assert again["call"]["escalated_at"] == handed["call"]["escalated_at"]
+    handed = handed_over(agent, call)
+    assert handed["ticket"]["city"] == "qingdao"
+    for shown in (handed["call"], agent.get(address).json(), agent.get(CALLS).json()["calls"][0]):
+        assert shown["ticket"] == handed["ticket"]["number"]
+
+
+def test_what_stands_in_the_box_is_handed_over_and_what_comes_later_is_added(agent: httpx.Client) -> None:
+    call = started(agent, city="chongqing", district="渝北区")
+    address = f"{CALLS}/{call['id']}"
+    handed = handed_over(agent, call, question="刷脸查不到，电话13812345678")
+    agent.patch(address, json={"note": "家长说试了三次"})
+    assert handed_over(agent, call)["ticket"]["number"] == handed["ticket"]["number"]
+    agent.post(f"{address}/events", json={"events": [an_event("displayed", question="要带什么材料")]})
+    agent.post(f"{address}/end", json={"result": "escalated"})
+    agent.post(f"{address}/end", json={"result": "called_back"})
+    ticket = ticket_of(agent, handed)
+    assert said(ticket) == ["来电咨询：刷脸查不到，电话[手机号]", "坐席备注：家长说试了三次", "来电咨询：要带什么材料"]
+    assert [message["kind"] for message in ticket["messages"]] == ["question", "note", "note"]
+
+
+def test_a_call_handed_over_before_anything_was_recorded_says_so_once(agent: httpx.Client) -> None:
+    handed = handed_over(agent, started(agent, city="qingdao"))
+    assert said(ticket_of(agent, handed)) == [ticket_words()["nothing"]]
+
+
+@pytest.mark.parametrize(
+    ("deeds", "entry"),
+    [
+        ([("told", "cq-10"), ("wrong", "cq-11")], "cq-10"),
+        ([("told", "cq-11"), ("copied", "cq-10"), ("wrong", "cq-10")], "cq-11"),
+        ([("told", "cq-10"), ("wrong", "cq-10"), ("told", "cq-10")], "cq-10"),
+        ([("told", "cq-10"), ("chosen", "cq-11")], "cq-10"),
+        ([("displayed", "cq-10"), ("chosen", "cq-10"), ("wrong", "cq-10")], None),
+        ([("told", "cq-10"), ("told", "qd-b03")], "cq-10"),
+    ],
+)
+def test_only_an_answer_that_was_given_and_not_called_wrong_leads_the_ticket(
+    agent: httpx.Client, deeds: list[tuple[str, str]], entry: str | None
+) -> None:
+    call = started(agent, city="chongqing", district="渝北区")
+    events = [an_event(kind, entry_id=entry_id) for kind, entry_id in deeds]
+    agent.post(f"{CALLS}/{call['id']}/events", json={"events": events})
+    assert handed_over(agent, call)["ticket"]["entry_id"] == entry
+
+
+def test_a_school_that_the_caller_named_gets_the_ticket_if_its_district_is_known(agent: httpx.Client) -> None:
+    call = started(agent, city="chongqing")
+    address = f"{CALLS}/{call['id']}"
+    assert error(agent.post(f"{address}/escalate", json={"school": "实验小学"})) == (422, "malformed_request")
+    assert agent.get(address).json()["escalated_at"] is None
+    agent.patch(address, json={"district": "渝北区"})
+    ticket = handed_over(agent, call, school="实验小学")["ticket"]
+    assert (ticket["level"], ticket["district"], ticket["school"]) == ("school", "渝北区", "实验小学")
+
+
+def test_control_characters_are_dropped_from_what_was_typed(agent: httpx.Client) -> None:
+    call = started(agent, city="qingdao")
+    address = f"{CALLS}/{call['id']}"
+    assert agent.patch(address, json={"note": "一\x00二\x07\n三"}).json()["note"] == "一二\n三"
+    asked = agent.post(f"{address}/events", json={"events": [an_event(question="刷\x00脸")]}).json()
+    assert asked["questions"] == ["刷脸"]
 
 
 def test_a_call_is_not_handed_over_out_of_the_agents_scope(app: Service) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 from desk_running import Service
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from channels.tokens import demo_staff_token
 from conversations.storage import open_engine
+from conversations.tables import AuditRow
 from enrollment.reference.families import read_families
 from hotline.tables import CallLookupRow, CallRow
 
@@ -98,3 +99,19 @@ def last_code(service: Service, phone: str) -> str:
 def another(code: str) -> str:
     """Return a code that is not this one."""
     return f"{(int(code) + 1) % 10**6:06d}"
+
+
+def audited(service: Service, call: str) -> list[dict[str, Any]]:
+    """Return the audit log's rows of a call, in order."""
+    engine = open_engine(service.settings.database)
+    with engine.connect() as connection:
+        of_call = select(AuditRow.__table__).where(AuditRow.conversation_id == call).order_by(AuditRow.seq)
+        rows = connection.execute(of_call).mappings()
+        found = [dict(row) for row in rows]
+    engine.dispose()
+    return found
+
+
+def steps(service: Service, call: str) -> list[str]:
+    """Return the outcomes of a call's steps, as the audit log has them."""
+    return [row["shown"].split()[0] for row in audited(service, call)]

@@ -13,14 +13,13 @@ from typing import Any
 import httpx
 import pytest
 from desk_running import Service, running_desk
-from hotline_agent import CITIES, PHONES, Agent, another, last_code, messages
+from hotline_agent import CITIES, PHONES, Agent, another, audited, last_code, messages, steps
 from parent_client import Parent
 from sqlalchemy import select
 
 from channels.hotline.pace import STEP
 from conversations.audit_listing import looks
 from conversations.storage import open_engine
-from conversations.tables import AuditRow
 from hotline.tables import CallLookupRow
 from staff.roles import ROLES
 
@@ -56,22 +55,8 @@ def agent(service: Service) -> Iterator[AnAgent]:
         one.http.close()
 
 
-def audited(service: Service, call: str) -> list[dict[str, Any]]:
-    engine = open_engine(service.settings.database)
-    with engine.connect() as connection:
-        of_call = select(AuditRow.__table__).where(AuditRow.conversation_id == call).order_by(AuditRow.seq)
-        rows = connection.execute(of_call).mappings()
-        found = [dict(row) for row in rows]
-    engine.dispose()
-    return found
-
-
 def all_three(caller: Agent) -> list[int]:
     return [caller.case().status_code, caller.check("123456").status_code, caller.send(LIU).status_code]
-
-
-def steps(service: Service, call: str) -> list[str]:
-    return [row["shown"].split()[0] for row in audited(service, call)]
 
 
 class TestVerified:
@@ -141,6 +126,26 @@ class TestVerified:
         assert caller.case().status_code == 404
         caller.check(last_code(service, PHONES["QD2026-0512-0002"]))
         assert caller.case().json()["application"]["id"] == "QD2026-0512-0002"
+
+    def test_handed_over_the_call_reaches_the_school_of_the_case(self, service: Service, agent: AnAgent) -> None:
+        caller = agent()
+        caller.verify("QD2026-0510-0001")
+        shown = caller.case().json()["application"]
+        caller.http.patch(f"/api/v1/calls/{caller.call}", json={"city": "qingdao"})
+        handed = caller.http.post(f"/api/v1/calls/{caller.call}/escalate").json()["ticket"]
+        assert (handed["level"], handed["school"]) == ("school", shown["school"])
+        assert handed["district"]
+        ticket = caller.http.get(f"/api/v1/tickets/{handed['id']}").json()
+        assert shown["child"] in ticket["messages"][0]["text"]
+        assert audited(service, caller.call)[-1]["shown"] == "handed_over child school"
+
+    def test_a_call_about_the_other_city_takes_nothing_from_the_case(self, service: Service, agent: AnAgent) -> None:
+        caller = agent()
+        caller.verify("QD2026-0509-0001")
+        caller.http.patch(f"/api/v1/calls/{caller.call}", json={"city": "chongqing"})
+        handed = caller.http.post(f"/api/v1/calls/{caller.call}/escalate").json()["ticket"]
+        assert (handed["city"], handed["district"], handed["school"]) == ("chongqing", None, None)
+        assert steps(service, caller.call) == ["code_sent", "code_right"]
 
     def test_with_the_call_it_ends(self, agent: AnAgent) -> None:
         caller = agent()
@@ -250,7 +255,8 @@ class TestTheOtherParent:
         assert caller.send(FATHERS).json()["error"]["code"] == "verification_locked"
         heard += [right.text, caller.case().text, caller.send(FATHERS).text]
         assert caller.case().status_code == 404
-        assert steps(service, caller.call) == ["code_sent", "code_wrong", "code_wrong", "code_wrong", "locked"]
+        tried = [*["code_wrong", "refused"] * 2, "code_wrong", "locked", "refused"]  # the case is asked for after each
+        assert steps(service, caller.call) == ["code_sent", *tried, *["refused"] * 5]
         for fact in ("孙", "崂山区", "样板街小学", "初审", FATHERS, PHONES[FATHERS], "qd-sun"):
             assert not [text for text in heard if fact in text]
 

@@ -3,15 +3,15 @@
 import { Answers } from './answers.js';
 import { call } from './api.js';
 import { CallPanel, duration, showAsked } from './call_panel.js';
+import { since } from './dates.js';
 import { resultOf } from './deeds.js';
-import { isComposing, isLetter } from './keys.js';
+import { bringLetters, isComposing } from './keys.js';
 import { Lookup } from './lookup.js';
 import { PlaceForm } from './place.js';
 import { Recorder } from './recorder.js';
 import { Today } from './today.js';
 import { sayer } from './words.js';
 
-const OWN_FIELDS = 'input, textarea, select, button, summary';
 const NOTHING_ASKED = { questions: [], events: [] };
 
 export class Console {
@@ -22,6 +22,7 @@ export class Console {
     this.calls = calls;
     this.box = part('question');
     this.ended = null;
+    this.ticket = null;
     this.say = sayer(part('status'));
     this.place = new PlaceForm(part('place'), (value) => this.placeChanged(value));
     this.recorder = new Recorder(calls, this.hearing());
@@ -33,7 +34,7 @@ export class Console {
     });
     this.answers = new Answers(part, desk.dataset, this.recorder, { touch: () => this.touch(), say: this.say });
     const labelOf = (result) => this.panel.labelOf(result);
-    this.today = new Today(calls, desk.querySelector('#panel-today'), labelOf, () => this.place.value);
+    this.today = new Today(calls, desk.querySelector('#panel-today'), labelOf);
     this.lookup = new Lookup(calls, desk.querySelector('#panel-case'), {
       begin: () => this.callId(),
       isCurrent: (id) => this.recorder.isCurrent(id),
@@ -46,7 +47,7 @@ export class Console {
     return {
       state: (name) => this.panel.showSaved(name),
       card: (card, patch) => this.heardCard(card, patch),
-      escalated: ({ ticket }) => this.say(ticket ? 'escalated' : 'marked', { ticket }),
+      escalated: (reply) => this.heardTicket(reply),
       ended: () => this.today.load(),
       lost: () => this.panel.pause(),
       otherOpen: () => this.open(),
@@ -64,7 +65,7 @@ export class Console {
         this.box.focus();
       });
     });
-    document.addEventListener('keydown', (event) => this.typedElsewhere(event), true);
+    bringLetters(this.box);
     window.addEventListener('pagehide', () => this.recorder.flush());
     window.addEventListener('beforeunload', (event) => this.recorder.isPending && event.preventDefault());
   }
@@ -134,13 +135,6 @@ export class Console {
     }
   }
 
-  /** A letter typed where it would be lost goes into the box. */
-  typedElsewhere(event) {
-    if ((isLetter(event) || isComposing(event)) && !event.target.closest(OWN_FIELDS)) {
-      this.box.focus();
-    }
-  }
-
   placeChanged(value) {
     this.recorder.change(value);
     this.lookup.useCity(value.city || '');
@@ -176,13 +170,26 @@ export class Console {
   escalate() {
     const { current } = this.recorder;
     if (current) {
-      this.panel.propose('escalated');
-    }
-    if (current || this.ended) {
-      this.recorder.escalate(current ? current.id : this.ended.id, current || this.ended.city ? {} : this.place.value);
+      this.answers.displayed();
+      if (this.handOver(current.id, this.place.whole, this.box.value.trim())) {
+        this.panel.propose('escalated');
+      }
+    } else if (this.ended) {
+      const { id, place } = this.ended;
+      this.handOver(id, place.city ? place : this.place.whole, '');
     } else {
       this.say('untouched');
     }
+  }
+
+  /** Hands a call over; false, with the reason said, if nobody could get it. */
+  handOver(id, { city, district, school }, question) {
+    if (!city || (school && !district)) {
+      this.say(city ? 'needsDistrict' : 'needsCity');
+      return false;
+    }
+    this.recorder.escalate(id, { city, district }, { question, school });
+    return true;
   }
 
   /** Ends this call; the page is ready for the next one. */
@@ -193,10 +200,14 @@ export class Console {
       return;
     }
     const { result, seconds } = this.panel;
+    const isUnsent = result === 'escalated' && !this.ticket && !current.escalate;
     this.answers.displayed();
-    this.ended = { id: current.id, city: this.place.value.city };
+    this.ended = { id: current.id, place: this.place.whole };
     this.recorder.end(result);
-    this.say('ended', { result: this.panel.labelOf(result), time: duration(seconds) });
+    this.say(this.ticket ? 'endedTicket' : isUnsent ? 'endedUnsent' : 'ended', {
+      result: this.panel.labelOf(result), time: duration(seconds), ticket: this.ticket,
+    });
+    this.ticket = null;
     this.box.value = '';
     this.answers.reset();
     this.panel.reset();
@@ -209,6 +220,7 @@ export class Console {
   /** Goes on with a call that was left open; a note typed before it was offered is added to its own. */
   resume(left) {
     const note = [left.note, this.panel.note.value.trim()].filter(Boolean).join('\n');
+    this.ticket = left.ticket;
     this.recorder.resume(left.id, note === left.note ? {} : { note });
     this.answers.deeds.resume(left.events);
     this.panel.resume(left, note, resultOf(left));
@@ -226,9 +238,15 @@ export class Console {
     this.box.focus();
   }
 
+  heardTicket({ call: card, ticket }) {
+    this.heardCard(card);
+    this.say('escalated', { ticket: ticket.number, team: ticket.team, due: since(ticket.due_at) });
+  }
+
   heardCard(card, patch) {
     const { current } = this.recorder;
     if (current && current.id === card.id) {
+      this.ticket = card.ticket;
       this.showAsked(card);
       if (patch && 'note' in patch) {
         this.panel.keptNote(patch.note, card.note);

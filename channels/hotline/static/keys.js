@@ -1,7 +1,9 @@
 // The keys. An input method that composes has all keys to itself.
 
+const OWN_FIELDS = 'input, textarea, select, button, summary';
+
 /** Whether a key alone writes something that is seen. */
-export function isLetter(event) {
+function isLetter(event) {
   return /^\S$/.test(event.key || '') && !event.ctrlKey && !event.metaKey && !event.altKey;
 }
 
@@ -27,6 +29,15 @@ function commandOf(event, isInBox) {
     return WITH_ALT[event.code] || '';
   }
   return ANYWHERE[event.key] || (isInBox ? IN_THE_BOX : ELSEWHERE)[event.key] || '';
+}
+
+/** Brings a letter that is typed where it would be lost into the box. */
+export function bringLetters(box) {
+  document.addEventListener('keydown', (event) => {
+    if ((isLetter(event) || isComposing(event)) && !event.target.closest(OWN_FIELDS)) {
+      box.focus();
+    }
+  }, true);
 }
 
 /** Calls `commands[name](argument)` for each key that is a command. */

@@ -3,12 +3,17 @@
 export class PlaceForm {
   constructor(form, onChange) {
     this.form = form;
+    this.school = form.elements.school;
     this.initial = this.value;
     this.narrow();
     form.addEventListener('submit', (event) => event.preventDefault());
     form.addEventListener('change', (event) => {
+      if (event.target === this.school) {
+        return; // it matters only once the call is handed over
+      }
       if (event.target.name === 'city') {
         form.elements.district.value = '';
+        this.school.value = '';
       }
       this.narrow();
       onChange(this.value);
@@ -20,9 +25,15 @@ export class PlaceForm {
     return { city: city.value || null, district: district.value || null };
   }
 
+  /** Where the school teams are that a call would be handed to. */
+  get whole() {
+    return Object.assign(this.value, { school: this.school.value.trim() || null });
+  }
+
   set(value) {
     this.form.elements.city.value = value.city || '';
     this.form.elements.district.value = value.district || '';
+    this.school.value = '';
     this.narrow();
   }
 

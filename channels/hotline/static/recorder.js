@@ -1,6 +1,7 @@
 // Keeps calls on the server. What could not be sent stays here, in order, and is sent again: nothing is lost silently.
 
 import { call, renewSession } from './api.js';
+import { draftOf, eventsBody, isPending } from './drafts.js';
 
 const AT_ONCE = 100;
 const RETRY_MS = [1000, 2000, 4000, 8000];
@@ -11,21 +12,6 @@ export function newId() {
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
-
-function draftOf(id, created, place) {
-  return { id, created, place, patch: {}, events: [], escalate: false, result: null };
-}
-
-function isPending(draft) {
-  return !draft.created || Object.keys(draft.patch).length > 0 || draft.events.length > 0 || draft.escalate || draft.result;
-}
-
-function eventsBody(events) {
-  const now = Date.now();
-  const agoOf = (at) => Math.max(0, now - at);
-  const bodyOf = ({ key, kind, entry, question, at }) => ({ key, kind, entry_id: entry, question, ago_ms: agoOf(at) });
-  return { events: events.map(bodyOf) };
 }
 
 /** Calls `done()` once a request was taken or refused: only what may succeed later is sent again. */
@@ -110,15 +96,18 @@ export class Recorder {
     }
   }
 
-  /** Hands a call to the school teams, also one that has ended: then with the caller's place, if it was told since. */
-  escalate(id, place) {
+  /**
+   * Hands a call to the school teams, also one that has ended, with the caller's `place`, which may be told only since.
+   * `words`: the question in the box and the school.
+   */
+  escalate(id, place, words) {
     let draft = this.drafts.find((one) => one.id === id);
     if (!draft) {
       draft = draftOf(id, true, {});
       this.drafts.push(draft);
     }
     Object.assign(draft.patch, place.city ? place : {});
-    draft.escalate = true;
+    draft.escalate = words;
     this.soon(0);
   }
 
@@ -199,8 +188,10 @@ export class Recorder {
 
   /** That the school teams can't have a call says nothing against the call. */
   async sendEscalation(draft, address, options) {
+    const words = draft.escalate;
+    const done = () => { draft.escalate = draft.escalate === words ? null : draft.escalate; }; // it may have been pressed again
     try {
-      this.heard.escalated(await once(call('POST', `${address}/escalate`, null, options), () => { draft.escalate = false; }));
+      this.heard.escalated(await once(call('POST', `${address}/escalate`, words, options), done));
     } catch (error) {
       if (error.passes) {
         throw error;

@@ -2,8 +2,8 @@
 
 import { call } from './api.js';
 import { duration } from './call_panel.js';
-import { clock } from './dates.js';
-import { copyOf, fillSlots } from './template.js';
+import { clock, since } from './dates.js';
+import { copyOf, fillSlots, keepParts } from './template.js';
 import { sayer } from './words.js';
 
 function chinaDay() {
@@ -12,8 +12,8 @@ function chinaDay() {
 }
 
 export class Today {
-  constructor(address, panel, labelOf, place) {
-    Object.assign(this, { address, panel, labelOf, place });
+  constructor(address, panel, labelOf) {
+    Object.assign(this, { address, panel, labelOf });
     this.list = panel.querySelector('.js-today');
     this.empty = panel.querySelector('.js-today-empty');
     this.day = panel.querySelector('.js-day');
@@ -60,10 +60,11 @@ export class Today {
       questions.appendChild(item);
     });
     form.elements.note.value = one.note;
+    form.elements.city.value = one.city || '';
     form.elements.result.value = one.result || 'dropped';
     form.elements.result.disabled = !one.result;
     form.addEventListener('submit', (event) => this.correct(event, form, one));
-    node.querySelector('.js-past-escalate').addEventListener('click', () => this.escalate(one));
+    node.querySelector('.js-past-escalate').addEventListener('click', () => this.escalate(form, one));
     return node;
   }
 
@@ -71,14 +72,15 @@ export class Today {
     const escalated = one.escalated_at ? clock(one.escalated_at) : '';
     fillSlots(node, {
       time: clock(one.started_at), result: one.result ? this.labelOf(one.result) : '…', question: one.questions[0] || '—',
-      seconds: duration(one.seconds), escalated,
+      seconds: duration(one.seconds), escalated, ticket: one.ticket,
     });
+    keepParts(node, { unsent: one.escalated_at && !one.ticket });
   }
 
   async correct(event, form, one) {
     event.preventDefault();
     await this.tried(async () => {
-      await call('PATCH', `${this.address}/${one.id}`, { note: form.elements.note.value });
+      await this.change(form, one);
       if (one.result) {
         await call('POST', `${this.address}/${one.id}/end`, { result: form.elements.result.value });
       }
@@ -87,16 +89,25 @@ export class Today {
     });
   }
 
-  async escalate(one) {
+  /** Hands a call over with what its own form says of it, which need not be what the call that runs is about. */
+  async escalate(form, one) {
+    if (!form.elements.city.value) {
+      this.say('needsCity');
+      form.elements.city.focus();
+      return;
+    }
     await this.tried(async () => {
-      const place = this.place();
-      if (!one.city && place.city) {
-        await call('PATCH', `${this.address}/${one.id}`, place);
-      }
+      await this.change(form, one);
       const { ticket } = await call('POST', `${this.address}/${one.id}/escalate`);
       await this.load();
-      this.say(ticket ? 'escalated' : 'marked', { ticket });
+      this.say('escalated', { ticket: ticket.number, team: ticket.team, due: since(ticket.due_at) });
     });
+  }
+
+  async change(form, one) {
+    const { note, city } = form.elements;
+    const place = city.value === (one.city || '') ? {} : { city: city.value || null, district: null };
+    await call('PATCH', `${this.address}/${one.id}`, Object.assign({ note: note.value }, place));
   }
 
   async tried(act) {
