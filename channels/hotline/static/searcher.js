@@ -5,8 +5,8 @@ import { call } from './api.js';
 const RETRY_MS = 1000;
 
 export class Searcher {
-  /** `onFound(text, found)` and `onFailed(error)` are called for the newest request only, `onWaiting(is)` before both. */
-  constructor(address, pause, { onWaiting, onFound, onFailed }) {
+  /** Calls `onFound(text, found)` and `onFailed(error)` for the newest request only; `onWaiting(is)`, if given, before both. */
+  constructor(address, pause, { onFound, onFailed, onWaiting = () => {} }) {
     Object.assign(this, { address, pause, onWaiting, onFound, onFailed });
     this.isWaiting = false;
     this.number = 0;

@@ -14,7 +14,9 @@ export class NearAnswers {
     this.list = form.querySelector('.js-new-answers');
     this.status = form.querySelector('.js-new-status');
     this.none = form.querySelector('[name="entry_id"][value=""]');
-    this.searcher = new Searcher('/api/v1/suggestions', pause, (text, found) => this.show(found), () => this.say('failed'));
+    this.searcher = new Searcher('/api/v1/suggestions', pause, {
+      onFound: (text, found) => this.show(found), onFailed: () => this.say('failed'),
+    });
     this.none.addEventListener('change', () => this.choose(null));
   }
 

@@ -33,7 +33,9 @@ export class Suggest {
     this.box = node.querySelector('.js-suggest-box');
     this.list = node.querySelector('.js-found');
     this.status = node.querySelector('.js-suggest-status');
-    this.searcher = new Searcher('/api/v1/suggestions', pause, (text, found) => this.show(found), () => this.say('failed'));
+    this.searcher = new Searcher('/api/v1/suggestions', pause, {
+      onFound: (text, found) => this.show(found), onFailed: () => this.say('failed'),
+    });
     this.box.addEventListener('input', () => this.ask());
     this.use(null);
   }
