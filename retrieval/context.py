@@ -102,7 +102,8 @@ def load_context(path: Path = CONTEXT_FILE) -> ContextConfig:
     return config
 
 
-def _goes_on(text: str) -> bool:
+def goes_on(text: str) -> bool:
+    """Whether a message (normal form) may go on from the one before: it leans, or is too short to say anything else."""
     return len(text) <= _SHORT or leans(text)
 
 
@@ -119,7 +120,7 @@ def reading_of(alone: Judgement, before: str, search_all: SearchAll) -> Reading 
         before: the message before.
         search_all: judges several texts in the same city.
     """
-    if not _goes_on(alone.text) or (alone.decision == "answer" and alone.confidence >= _SURE):
+    if not goes_on(alone.text) or (alone.decision == "answer" and alone.confidence >= _SURE):
         return None
     return Reading(alone, *search_all([before, f"{before} {alone.text}"]))
 

@@ -119,7 +119,7 @@ class Judge:
             Candidate(ranked.entry_ids[i], float(chances[i]), dict(zip(FEATURES, rows[i], strict=True))) for i in order
         )
         decision = self.thresholds.decide(candidates[0].confidence)
-        if decision == "answer" and len(set(filter(str.isalnum, text))) <= _TOO_FEW:
+        if decision == "answer" and 0 < len(set(filter(str.isalnum, text))) <= _TOO_FEW:
             decision = "clarify"  # a bare word is no question, however plainly it points to an entry
         return Judgement(decision, candidates, text)
 

@@ -42,12 +42,15 @@ from conversations.reply import FormField, OptionsMessage, Reply
 from core.outcomes import Kind
 from core.scope import CITIES
 from escalation.rules import Ticket
+from retrieval.context import goes_on
 
 SURE_INTENT = 0.8
 LIKELY_INTENT = 0.25
 SURE_OWN_CASE = 0.6
 OWN_CASE_IF = {"none": 0.15, "clarify": 0.25}
 """How much Rasa must think of the own case where retrieval decides so."""
+SURE_OWN_CASE_AFTER_ANSWER = 0.85
+"""How sure Rasa must be of the own case where the words may go on from an answer: 「重启了还是没有」."""
 LIKELY_NOTE = 0.5
 """How much Rasa must think of thanks or of taking note where the words lead to the answer that was just given."""
 _OWN = ("case_status", "progress_general")
@@ -216,7 +219,7 @@ def _by_certainty(work: Work, act: Act) -> Act:
     if act is answer_question:
         return _answering(work)
     confidence = work.intent.confidence if work.intent else 0.0
-    sure = confidence >= (SURE_OWN_CASE if act is show_case else SURE_INTENT)
+    sure = confidence >= (_sure_own_case(work) if act is show_case else SURE_INTENT)
     if (sure and act not in _YIELDING) or _takes_note(work, act):
         return act
     found = _decisions(work, in_context=not sure)
@@ -276,13 +279,22 @@ def _answering(work: Work) -> Act:
 
 def _rather_own_case(work: Work) -> bool:
     """Whether a message that no entry answers for certain is about the parent's own application."""
-    if work.own_case < min(OWN_CASE_IF.values()):
+    if work.own_case < (SURE_OWN_CASE_AFTER_ANSWER if _goes_on_from_answer(work) else min(OWN_CASE_IF.values())):
         return False
     found = _decisions(work, in_context=True)
     city = scope_told(work).city
     if "answer" in found or (city and double_of(work, work.text, city)):
         return False
     return work.own_case >= OWN_CASE_IF["clarify" if "clarify" in found else "none"]
+
+
+def _sure_own_case(work: Work) -> float:
+    return SURE_OWN_CASE_AFTER_ANSWER if _goes_on_from_answer(work) else SURE_OWN_CASE
+
+
+def _goes_on_from_answer(work: Work) -> bool:
+    """Whether a message may by its form go on from the answer that was given last, and not from a case."""
+    return bool(work.memory.last_entries) and not work.memory.case_shown and goes_on(work.text)
 
 
 def _asks_for_child(work: Work) -> bool:

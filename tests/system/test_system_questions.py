@@ -215,3 +215,14 @@ def test_a_city_is_never_mixed_with_the_other(a_parent: APlace) -> None:
         assert all(card["entry"]["city"] == "chongqing" for card in turn.answers)
         assert all(not option["entry_id"] or option["entry_id"].startswith("cq-") for option in turn.options)
         assert "爱山东" not in turn.words
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"), [("重启了还是没有", {"answer", "clarify"}), ("那我的审核到哪步了", {"case"})]
+)
+def test_half_a_question_after_an_answer_is_the_own_case_only_if_it_says_so(
+    a_parent: APlace, text: str, kinds: set[str]
+) -> None:
+    parent = a_parent(city="qingdao")
+    assert parent.say("注册的时候收不到验证码").entries == ["qd-a06"]
+    assert parent.say(text).kind in kinds
