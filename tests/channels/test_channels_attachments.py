@@ -128,11 +128,11 @@ def test_a_parents_photo_reaches_the_teacher_without_its_position_and_the_look_i
 
 def test_a_file_whose_sender_goes_before_it_was_looked_through_is_not_kept(app: Service) -> None:
     with family(app) as (parent, ticket), staff(app) as teacher:
-        content = image("PNG", (1500, 1500), compress_level=0)  # takes a moment to be written anew
+        content = image("PNG", (6500, 6500))  # few bytes to send, seconds to be written anew
         headers = {"Authorization": f"Bearer {parent.secret}", "X-File-Name": quote("长图.png"), "X-File-Key": "gone"}
         with closing(HTTPConnection(app.base.removeprefix("http://"), timeout=30)) as line:
             line.request("POST", f"/api/v1/conversations/{parent.id}/attachments", content, headers)
-        time.sleep(3)
+        time.sleep(6)
         assert teacher.get(f"{PATH}/{ticket}").json()["attachments"] == []
         assert send(app, parent, content, key="gone").status_code == 201
 
