@@ -539,13 +539,17 @@ class TicketDesk:
         return moved
 
     def _timed(self, before: Ticket, ticket: Ticket, event: Event, now: datetime) -> Ticket:
-        """Return the ticket with its new times, if it is at another level or its clock starts anew."""
+        """Return the ticket with its new times, if it is at another level or its clock starts anew.
+
+        What comes by itself to a team that is away goes on with the next round; people may transfer to one on purpose.
+        """
         starts = ticket.answerable and not before.answerable
         if event.kind not in ("dispatch", "climb", "transfer", "release") and not starts:
             return ticket
         promised = ticket.due_at if event.kind in ("climb", "release") else None
         times = self.book.times(ticket.level, need_of(ticket), now, promised)
-        timed = replace(ticket, urgency=times.urgency, climb_at=times.climb_at)
+        climbs_on = event.kind in ("climb", "reopen") and times.climb_at and not self.book.is_there(ticket, now)
+        timed = replace(ticket, urgency=times.urgency, climb_at=now if climbs_on else times.climb_at)
         if promised and promised <= now:
             return timed  # what is late stays late
         return replace(timed, due_at=times.due_at, warn_at=times.warn_at)

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from core.errors import SettingsError
 from core.scope import CITIES, City
 from escalation.calendar import Calendar
-from escalation.rules import LEVELS, STATES, URGENCIES, Level, Place, State, Urgency
+from escalation.rules import LEVELS, STATES, URGENCIES, Level, Place, State, Ticket, Urgency
 
 FOLDER = Path(__file__).parent
 Reason = Literal["dispatched", "climbed", "freed", "closed", "reopened"]
@@ -241,6 +241,10 @@ class RuleBook:
             if closing.city == place.city and (not closing.districts or place.district in closing.districts)
         ]
         return need.closes_at or min(known, default=None)
+
+    def is_there(self, ticket: Ticket, now: datetime) -> bool:
+        """Whether the level that has a ticket can take it up: its place is known, and it is not away."""
+        return self._unreachable(ticket.level, ticket.place, now) is None
 
     def _reachable(self, wanted: Level, place: Place, now: datetime) -> tuple[Level, list[str]]:
         """Return the wanted level, or the next above that the city has, whose place is known, and that is there."""

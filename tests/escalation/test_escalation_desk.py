@@ -338,6 +338,21 @@ class TestTime:
         freed = desk.read(ticket.id, Reach())
         assert (freed.ticket.state, freed.ticket.holder, freed.events[-1].by.id) == ("assigned", None, "system")
 
+    def test_what_climbs_to_a_team_that_is_away_goes_on_with_the_next_round(
+        self, desk: TicketDesk, engine: Engine
+    ) -> None:
+        ticket = made(desk)
+        assert ticket.climb_at
+        days = [str(NOW.date() + timedelta(days=number)) for number in range(9)]
+        away = [{"city": ticket.place.city, "district": ticket.place.district, "days": days, "because": "培训"}]
+        book = own_rules()
+        calendar = Calendar.model_validate({**book.calendar.model_dump(), "away": away})
+        other = TicketDesk(engine, RuleBook(book.levels, book.routing, calendar))
+        for level in ("district", "city"):
+            assert other.climb_due(ticket.climb_at) == 1
+            assert desk.read(ticket.id, Reach()).ticket.level == level
+        assert other.climb_due(ticket.climb_at) == 0
+
     def test_resolved_it_is_closed_after_seven_days_and_can_be_reopened_until_then(
         self, desk: TicketDesk, later: Later
     ) -> None:
