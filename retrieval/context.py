@@ -20,8 +20,9 @@ from pathlib import Path
 import yaml
 
 from core.errors import ModelMissingError
-from retrieval.judge import Candidate, Judgement, Thresholds
+from retrieval.judge import Candidate, Judgement, Thresholds, is_bare_word
 from retrieval.logistic import Logistic
+from retrieval.normalise import normalise
 
 CONTEXT_FILE = Path(__file__).parent / "context.yml"
 FEATURES = (
@@ -41,6 +42,8 @@ FEATURES = (
 LONGEST = 26
 _SHORT = 8
 _SURE = 0.85
+_BEYOND_DOUBT = 0.6
+"""From which confidence a message that has a likeliest entry of its own is answered with another."""
 _LEANS = re.compile(
     r"^(那|那么|如果|要是|假如|万一|可是|可|但是|但|不过|然后|换成|改成|它|他|她|这个|这种|这样|就是|只|也|反过来|不是"
     r"|还|后面|我的|我这)"
@@ -126,7 +129,12 @@ def reading_of(alone: Judgement, before: str, search_all: SearchAll) -> Reading 
 
 
 def in_context(alone: Judgement, before: str, search_all: SearchAll, config: ContextConfig) -> Judgement:
-    """Return what a message comes to: by itself or, only if it can't stand alone, with the message before."""
+    """Return what a message comes to: by itself or, only if it can't stand alone, with the message before.
+
+    Words that stood in the message before are no surer for being said twice.
+    """
+    if alone.text in normalise(before):
+        return alone
     reading = reading_of(alone, before, search_all)
     if reading:
         return judged(reading, config)
@@ -146,7 +154,14 @@ def judged(reading: Reading, config: ContextConfig) -> Judgement:
     ]
     candidates.sort(key=lambda candidate: -candidate.confidence)
     decision = config.thresholds.decide(candidates[0].confidence) if candidates else "none"
+    if decision == "answer" and (is_bare_word(reading.alone.text) or _strays(reading.alone, candidates[0])):
+        decision = "clarify"
     return Judgement(decision, tuple(candidates), together.text)
+
+
+def _strays(alone: Judgement, best: Candidate) -> bool:
+    """Whether a message that points to an entry by itself would, not beyond doubt, be answered with another."""
+    return alone.decision == "clarify" and best.entry_id != alone.best and best.confidence < _BEYOND_DOUBT
 
 
 def _confidence(judgement: Judgement, entry: str) -> float:

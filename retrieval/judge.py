@@ -119,9 +119,18 @@ class Judge:
             Candidate(ranked.entry_ids[i], float(chances[i]), dict(zip(FEATURES, rows[i], strict=True))) for i in order
         )
         decision = self.thresholds.decide(candidates[0].confidence)
-        if decision == "answer" and 0 < len(set(filter(str.isalnum, text))) <= _TOO_FEW:
-            decision = "clarify"  # a bare word is no question, however plainly it points to an entry
+        if decision == "answer" and is_bare_word(text):
+            decision = "clarify"
         return Judgement(decision, candidates, text)
+
+
+def is_bare_word(text: str) -> bool:
+    """Whether a text (normal form) is a bare word: no question, however plainly it points to an entry.
+
+    >>> is_bare_word("孩子"), is_bare_word("刷脸失败")
+    (True, False)
+    """
+    return 0 < len(set(filter(str.isalnum, text))) <= _TOO_FEW
 
 
 def load_judge(path: Path = JUDGE_FILE) -> Judge:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from bot.actions.cards import answer_messages, city_options, entry_options, feedback_options, person_option
 from bot.actions.desk import Work
+from bot.actions.option_words import place_named
 from conversations.reply import Message, Pending, Reply
 from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
 from retrieval.context import leans
 from retrieval.judge import Judgement
+from retrieval.normalise import normalise
 
 PROGRESS = "progress_general"
+_ANY = 99
+"""More options than are ever offered."""
 
 
 async def answer_question(work: Work) -> Reply:
@@ -83,6 +87,8 @@ def answer_in_city(work: Work, question: str, city: City) -> Reply:
     Which entry is meant is never asked twice in a row. To ask for the city is no such question: it asks nothing of the
     meaning, and may come right before.
     """
+    if place_named(normalise(question), _ANY) is not None:  # 「第一个」, where nothing is offered
+        return _not_sure(work, alone_judgement(work, question, city))
     two = double_of(work, question, city)
     if two:
         return _answer_two(work, two)

@@ -209,9 +209,9 @@ def _told_by_words(work: Work, act: Act) -> Act | None:
     placed = _of_place(work, act)
     if placed:
         return placed
-    if _asks_how_far(work):
-        return show_case
-    return show_case_again if _goes_on_about_case(work, act) else None
+    if _goes_on_about_case(work, act):
+        return show_case_again
+    return show_case if _asks_how_far(work) else None
 
 
 def _by_certainty(work: Work, act: Act) -> Act:
@@ -318,7 +318,7 @@ def _goes_on_about_case(work: Work, act: Act) -> bool:
     """Whether a guardian goes on about the case whose card was just shown, in words that no entry answers."""
     if not work.memory.case_shown or work.conversation.guardian is None or len(work.text) > _SHORT:
         return False
-    if act not in (*_YIELDING, answer_question):
+    if act not in (*_YIELDING, answer_question, show_case):
         return False
     more = act is explain_again or case_words.part_of_card(work.text) is not None
     return more and "answer" not in _decisions(work, in_context=False)

@@ -13,6 +13,8 @@ SHORT = 8
 """Characters of words that may tell a branch although they lead to another entry."""
 NEW_QUESTION = 0.9
 """Confidence from which on words that lead to another entry are a question of their own."""
+_WHAT_THEN = "呢?"
+"""What ends words that tell a case and ask no more than what then: 「平台都关了呢」."""
 
 
 def picked(work: Work, *, tells: bool) -> Choice | None:
@@ -58,7 +60,8 @@ def _branch_told(work: Work, entry: Entry) -> str | None:
     branch = work.desk.branches.decide(entry.id, work.text)
     if branch is None:
         return None
-    alone, asks = alone_judgement(work, work.text, entry.city), form_fields.asks_something(work.text)
+    alone = alone_judgement(work, work.text, entry.city)
+    asks = form_fields.asks_something(work.text.rstrip(_WHAT_THEN))
     if alone.best == entry.id:
         return None if asks and alone.decision == "none" else branch
     elsewhere = asks or alone.decision == "none" or alone.confidence >= NEW_QUESTION

@@ -211,3 +211,16 @@ def test_a_question_is_not_taken_for_talk(a_parent: APlace, city: str, before: s
     parent = a_parent(city=city)
     parent.say(before)
     assert parent.say(words).kind in ("answer", "clarify", "no_answer")
+
+
+@pytest.mark.parametrize("words", ["第一个", "第二个", "选第2个"])
+def test_a_place_in_a_list_is_no_question_where_nothing_was_offered(a_parent: APlace, words: str) -> None:
+    parent = a_parent(city="qingdao")
+    assert parent.say("提交完发现填错了,平台还没关").entries == ["qd-b08"]
+    assert parent.say(words).outcome == "not_sure"
+
+
+def test_another_topic_in_a_few_words_is_not_answered_with_the_topic_before(a_parent: APlace) -> None:
+    parent = a_parent(city="qingdao")
+    assert parent.say("报名儿童怎么是别人家的孩子").entries == ["qd-b03"]
+    assert "qd-b03" not in parent.say("登录不上").entries
