@@ -88,11 +88,15 @@ def _beside_tickets(act: Act) -> Act:
 
 
 def _for_awaiting(work: Work, act: Act, ticket: Ticket) -> Act:
-    """Return what to do with a message while people wait for the parent's words, or have answered them."""
+    """Return what to do with a message while people wait for the parent's words, or have answered them.
+
+    Who was asked tells how things are, which an entry may seem to answer; only what asks is a question then.
+    """
     decided = _decide(work, act)
     if _is_aside(work, act) or _answers_us(work, decided) or _leaves_ticket(work, act):
         return decided
-    asks = form_fields.asks_something(work.text) or "answer" in _decisions(work, in_context=False)
+    seems = ticket.state != "waiting_parent" and "answer" in _decisions(work, in_context=False)
+    asks = seems or form_fields.asks_something(work.text)
     agrees = act is confirm and work.intent is not None and work.intent.name == "affirm"
     if asks or agrees or work.memory.pending:
         return _then_offer_to_pass_on(decided, ticket)
