@@ -37,13 +37,16 @@ from handover_talk import (
     replay,
 )
 from parent_client import Parent
+from sqlalchemy import select, update
 from staff_client import Adviser
 
 from channels.tokens import demo_staff_token
 from cli.serve import free_ports
+from conversations.storage import open_engine
 from core import clock
 from core.settings import ROOT
 from enrollment.models import Change
+from enrollment.reference.tables import ApplicationRow
 from enrollment.signing import webhook_signer
 
 pytestmark = pytest.mark.system
@@ -123,14 +126,20 @@ def second(service: Service) -> Iterator[SecondApp]:
 
 
 def announce(service: Service, base: str, guardian: str) -> None:
-    """Post a change of the guardian's application, signed as the backend signs."""
+    """Let the guardian's application have come to its state just now, and post that, signed as the backend signs."""
+    mine, at = ApplicationRow.id == FAMILIES[guardian], clock.now()
+    engine = open_engine(f"sqlite:///{service.folder / 'enrollment.db'}")
+    with engine.begin() as connection:
+        connection.execute(update(ApplicationRow).where(mine).values(since=at))
+        state = connection.execute(select(ApplicationRow.state).where(mine)).scalar_one()
+    engine.dispose()
     change = Change(
         id=next(_numbers),
         guardian=guardian,
         city="chongqing",
         application_id=FAMILIES[guardian],
-        state="审核",
-        at=clock.now(),
+        state=state,
+        at=at,
     )
     body, signer = change.model_dump_json().encode(), webhook_signer(service.settings)
     assert signer
