@@ -122,11 +122,11 @@ def test_what_is_typed_to_people_who_wait_reaches_them_without_a_button(desk: De
 
 def test_a_question_is_answered_while_people_wait_and_can_be_passed_on(desk: Desk) -> None:
     talk, ticket_id = acted(desk, "ask_parent")
-    turn = talk.say("刷脸查不到孩子")
+    turn = talk.say("刷脸查不到孩子怎么办")
     assert (turn.entries, SAY("ticket_pass_on_option") in turn.labels) == (["cq-10"], True)
     assert desk.tickets.find(ticket_id, Reach()).state == "waiting_parent"
     assert talk.press(SAY("ticket_pass_on_option")).outcome == "ticket_added"
-    assert last_words(desk, ticket_id) == "刷脸查不到孩子"
+    assert last_words(desk, ticket_id) == "刷脸查不到孩子怎么办"
 
 
 def test_nothing_is_passed_on_while_nobody_waits_for_it(desk: Desk) -> None:
