@@ -43,8 +43,8 @@ FALSE_DOUBLES = 0.03  # of the single questions
 _DOUBLES = 500  # made of two held-out questions, for each fold and city
 _JOINED_BY = ("", "", "", " ", " ", ",", ",", ",", "?", "。", "\n", ",还有", ",另外", "还有", ",顺便问一下", "再问一下")
 _HALF = range(4, 36)
-FALSE_FOLLOW_UPS = 0.12  # of the follow-ups without an answer
-FALSE_FOLLOW_QUESTIONS = 0.12
+FALSE_FOLLOW_UPS = 0.16  # of the follow-ups without an answer
+FALSE_FOLLOW_QUESTIONS = 0.08
 _PARTS = 8  # of the follow-ups, each judged by what the others taught
 
 _NO_DOUBLE = DoubleConfig(
