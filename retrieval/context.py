@@ -17,9 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from core.errors import ModelMissingError
 from retrieval.judge import Candidate, Judgement, Thresholds, is_bare_word
 from retrieval.logistic import Logistic
 from retrieval.normalise import normalise
@@ -99,10 +96,7 @@ def load_context(path: Path = CONTEXT_FILE) -> ContextConfig:
     Raises:
         ModelMissingError: they were made for other features.
     """
-    config = ContextConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    if config.features != FEATURES:
-        raise ModelMissingError(f"{path} was made for other features: run `helpdesk tune`")
-    return config
+    return ContextConfig.load(path, FEATURES)
 
 
 def goes_on(text: str) -> bool:
@@ -148,10 +142,9 @@ def in_context(alone: Judgement, before: str, search_all: SearchAll, config: Con
 def judged(reading: Reading, config: ContextConfig) -> Judgement:
     """Judge the entries that may answer a message read with the one before."""
     together = reading.together
-    known = {c.entry_id: c.features for c in (*reading.alone.candidates, *together.candidates)}
-    candidates = [
-        Candidate(entry, config.chance(reading.features(entry)), known.get(entry, {})) for entry in reading.entries
-    ]
+    views = (reading.before, reading.alone, together)
+    known = {c.entry_id: c.features for view in views for c in view.candidates}
+    candidates = [Candidate(entry, config.chance(reading.features(entry)), known[entry]) for entry in reading.entries]
     candidates.sort(key=lambda candidate: -candidate.confidence)
     decision = config.thresholds.decide(candidates[0].confidence) if candidates else "none"
     if decision == "answer" and (is_bare_word(reading.alone.text) or _strays(reading.alone, candidates[0])):

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jieba
-import yaml
 from pydantic import Field
 
-from core.errors import ModelMissingError
 from retrieval.judge import Candidate, Judgement
 from retrieval.logistic import Logistic
 
@@ -75,10 +73,7 @@ def load_double(path: Path = DOUBLE_FILE) -> DoubleConfig:
     Raises:
         ModelMissingError: they were made for other features.
     """
-    config = DoubleConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    if config.features != FEATURES:
-        raise ModelMissingError(f"{path} was made for other features: run `helpdesk tune`")
-    return config
+    return DoubleConfig.load(path, FEATURES)
 
 
 def best_split(whole: Judgement, search_all: _SearchAll, config: DoubleConfig) -> Split | None:

@@ -10,7 +10,6 @@ from core.outcomes import Outcome
 from core.scope import CITIES, City, Scope
 from retrieval.context import leans
 from retrieval.judge import Judgement
-from retrieval.normalise import normalise
 
 PROGRESS = "progress_general"
 _ANY = 99
@@ -87,7 +86,7 @@ def answer_in_city(work: Work, question: str, city: City) -> Reply:
     Which entry is meant is never asked twice in a row. To ask for the city is no such question: it asks nothing of the
     meaning, and may come right before.
     """
-    if place_named(normalise(question), _ANY) is not None:  # 「第一个」, where nothing is offered
+    if place_named(question, _ANY) is not None:  # 「第一个」, where nothing is offered
         return _not_sure(work, alone_judgement(work, question, city))
     two = double_of(work, question, city)
     if two:

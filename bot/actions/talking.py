@@ -68,8 +68,7 @@ async def note_scope(work: Work) -> Reply:
     """Note the city, district or stage that the parent tells, and go on with what waited for it.
 
     After an answer, another city asks the same question there: 「青岛的呢」, and so may another district or stage:
-    「小升初呢」. A city told so, and with nothing else said, it
-    counts even where the host has set a city.
+    「小升初呢」. A city told so, with nothing else said, counts even where the host has set a city.
     """
     pending, named, before = work.memory.pending, work.named, work.scope
     work.scope = work.scope.narrowed(city=named.city, district=named.district, stage=named.stage)
